@@ -1,0 +1,181 @@
+"""How an image is walked: its blocks, a fixed sample of its pixels, and a function over every block.
+
+The only Dask calls of the core are here. Kernels are serial and release the interpreter lock; parallelism is over
+blocks, by Dask's threads, with one BLAS thread inside a block. No answer depends on the block layout.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import xarray as xr
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(stage, done, total)``; raise `unmix.errors.Cancelled` from it to stop the run."""
+
+BLOCK_BYTES = 64_000_000
+SAMPLE_SHARE = 0.05
+SAMPLE_LEAST = 20_000
+_GOLDEN = 0.6180339887498949
+
+
+class Source(Protocol):
+    """What a lazy reader gives: an array that reads a window when it is sliced, and holds no open file."""
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    ndim: int
+    chunks: tuple[int, int, int]
+
+    def __getitem__(self, window: tuple[slice, slice, slice]) -> np.ndarray:
+        """Return the values (y, x, band) in a window."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A window of whole pixels: rows and columns, half open."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        return self.rows, self.columns
+
+
+def lazy_array(source: Source) -> Any:
+    """Return a Dask array over a `Source`; nothing is read until it is computed."""
+    import dask.array as da
+
+    meta = np.empty((0, 0, 0), source.dtype)
+    return da.from_array(source, chunks=source.chunks, name=False, asarray=False, fancy=False, lock=False, meta=meta)
+
+
+def blocks_of(image: xr.DataArray) -> list[Block]:
+    """Cut an image into blocks along its own grain: whole rows in memory, the file's chunks when lazy."""
+    height, width, n_bands = image.shape
+    if image.chunks is None:
+        n_blocks = -(-height * width * n_bands * 4 // BLOCK_BYTES)
+        if height * width * n_bands > BLOCK_BYTES // 64:
+            n_blocks = -(-n_blocks // 4) * 4
+        edges = np.unique(np.linspace(0, height, min(n_blocks, height) + 1).astype(int))
+        return [Block(slice(int(a), int(b)), slice(0, width)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    spans = []
+    for sizes in image.chunks[:2]:
+        ends = np.cumsum(sizes)
+        spans.append([slice(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True)])
+    return [Block(rows, columns) for rows in spans[0] for columns in spans[1]]
+
+
+def map_blocks(
+    function: Callable[[np.ndarray, np.ndarray, Block], T],
+    image: xr.DataArray,
+    *,
+    stage: str = "",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[T]:
+    """Call ``function(values (h, w, band), valid (h, w), block)`` on every block; return what it returns, in order.
+
+    Functions write their large outputs in place and return small things only.
+    """
+    import dask
+    from threadpoolctl import threadpool_limits
+
+    blocks = blocks_of(image)
+    lock, done = threading.Lock(), 0
+
+    def call(block: Block) -> T:
+        nonlocal done
+        values, valid = load_block(image, block)
+        answer = function(values, valid, block)
+        with lock:
+            done += 1
+            if progress is not None:
+                progress(stage, done, len(blocks))
+        return answer
+
+    if progress is not None:
+        progress(stage, 0, len(blocks))
+    with threadpool_limits(limits=1, user_api="blas"):
+        if len(blocks) == 1:
+            return [call(blocks[0])]
+        tasks = [dask.delayed(call, pure=False)(block) for block in blocks]
+        return list(dask.compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
+
+
+def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values and the valid pixels of one block; a view where the image is in memory."""
+    values, valid = image.data[block.window], image.coords["valid"].data[block.window]
+    if hasattr(values, "dask") or hasattr(valid, "dask"):
+        import dask
+
+        values, valid = dask.compute(values, valid, scheduler="synchronous")
+    return np.asarray(values), np.asarray(valid)
+
+
+def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
+    """Return flat pixel positions spread evenly over the image with a golden-ratio jitter; no generator, no layout."""
+    if n_sample >= n_pixels:
+        return np.arange(n_pixels)
+    k = np.arange(n_sample, dtype=np.float64)
+    positions = np.floor((k + np.mod(k * _GOLDEN, 1.0)) * (n_pixels / n_sample)).astype(np.int64)
+    return np.unique(np.minimum(positions, n_pixels - 1))
+
+
+def default_sample_size(n_pixels: int) -> int:
+    """Return how many pixels an image is judged by: 5 %, at least 20,000, at most all."""
+    return min(n_pixels, max(SAMPLE_LEAST, int(SAMPLE_SHARE * n_pixels)))
+
+
+def sample_pixels(
+    image: xr.DataArray, n_sample: int | None = None, *, threads: int | None = None, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a fixed sample of the valid pixels: values (n, band) in recorded form and flat positions (n,).
+
+    Where most of the image is invalid, the sample grows until it holds enough valid pixels or has seen them all.
+    """
+    n_pixels = image.sizes["y"] * image.sizes["x"]
+    wanted = n_sample or default_sample_size(n_pixels)
+    asked = wanted
+    while True:
+        positions = sample_positions(n_pixels, asked)
+        values, valid = gather_pixels(image, positions, threads=threads, progress=progress)
+        if valid.sum() >= 0.5 * wanted or asked >= n_pixels:
+            return values[valid], positions[valid]
+        asked = min(n_pixels, asked * 4)
+
+
+def gather_pixels(
+    image: xr.DataArray, positions: np.ndarray, *, threads: int | None = None, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return recorded values (n, band) and valid flags (n,) at flat pixel positions, in the order given."""
+    width = image.sizes["x"]
+    rows, columns = np.divmod(positions, width)
+    valid = image.coords["valid"].data
+    if image.chunks is None and not hasattr(valid, "dask"):
+        return image.data[rows, columns], valid[rows, columns]
+    values = np.empty((len(positions), image.sizes["band"]), image.dtype)
+    flags = np.zeros(len(positions), bool)
+
+    def take(block_values: np.ndarray, block_valid: np.ndarray, block: Block) -> None:
+        inside = np.flatnonzero(
+            (rows >= block.rows.start)
+            & (rows < block.rows.stop)
+            & (columns >= block.columns.start)
+            & (columns < block.columns.stop)
+        )
+        y, x = rows[inside] - block.rows.start, columns[inside] - block.columns.start
+        values[inside], flags[inside] = block_values[y, x], block_valid[y, x]
+
+    map_blocks(take, image, stage="sample", threads=threads, progress=progress)
+    return values, flags

@@ -1,0 +1,1 @@
+"""From recorded values to values that add up."""

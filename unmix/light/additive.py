@@ -1,0 +1,94 @@
+"""How a block of recorded values becomes the values that add up, band by good band."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..errors import DataError, OptionError
+from .bands import good_band_index
+from .beer_lambert import count_clipped, estimate_white_point, to_optical_density
+
+
+@dataclass(frozen=True)
+class Additive:
+    """The rule that turns recorded values into additive ones; small, so that every block task can carry it.
+
+    Parameters
+    ----------
+    quantity : str
+        The physics, as in `unmix.image.QUANTITIES`.
+    good : ndarray of int, shape (n_good,)
+        Positions of the bands used.
+    n_bands : int
+        Bands of the image.
+    white_point : ndarray, shape (n_good,), optional
+        Brightfield: light without stain.
+    background : float
+        Counts: subtracted from every value.
+    factor : float
+        Optical density: ln 10 where values are log10, else 1.
+    """
+
+    quantity: str
+    good: np.ndarray
+    n_bands: int
+    white_point: np.ndarray | None = None
+    background: float = 0.0
+    factor: float = 1.0
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Turn recorded values (..., n_bands) into additive ones (n, n_good); a view where nothing has to change."""
+        values = values.reshape(-1, values.shape[-1])
+        if len(self.good) != self.n_bands:
+            values = values[:, self.good]
+        if self.quantity == "brightfield":
+            assert self.white_point is not None
+            return to_optical_density(values, self.white_point)
+        if values.dtype not in (np.float32, np.float64):
+            values = values.astype(np.float32)
+        if self.background:
+            values = values - values.dtype.type(self.background)
+        if self.factor != 1.0:
+            values = values * values.dtype.type(self.factor)
+        return values
+
+    def widen(self, spectra: np.ndarray) -> np.ndarray:
+        """Put spectra over good bands (r, n_good) back on all bands (r, n_bands), NaN elsewhere."""
+        full = np.full((len(spectra), self.n_bands), np.nan)
+        full[:, self.good] = spectra
+        return full
+
+
+def additive_rule(image: xr.DataArray, sample: np.ndarray, options: Any) -> tuple[Additive, dict[str, Any]]:
+    """Decide the rule from the image's quantity and a sample (n, band) of valid pixels; also return notes about it."""
+    quantity = image.attrs["quantity"]
+    good = good_band_index(image, sample)
+    n_bands = image.sizes["band"]
+    if quantity == "brightfield":
+        zero, full = count_clipped(sample)
+        white = _white_point(image, sample, options.white_point)[good]
+        notes = {"white_point": white, "sampled_with_a_zero_channel": zero, "sampled_with_a_saturated_channel": full}
+        return Additive(quantity, good, n_bands, white_point=white), notes
+    if options.white_point is not None:
+        raise OptionError(f"white_point= is for brightfield images; this one is {quantity}.")
+    if quantity == "optical_density":
+        return Additive(quantity, good, n_bands, factor=math.log(10) if options.od_base == "10" else 1.0), {}
+    background = options.background if quantity == "counts" else 0.0
+    return Additive(quantity, good, n_bands, background=background), {}
+
+
+def _white_point(image: xr.DataArray, sample: np.ndarray, given: tuple[float, ...] | None) -> np.ndarray:
+    white = given if given is not None else image.attrs.get("white_point")
+    if white is None:
+        return estimate_white_point(sample)
+    white = np.asarray(white, np.float64)
+    if white.shape != (sample.shape[1],):
+        raise OptionError(f"white_point has {white.size} values; the image has {sample.shape[1]} channels.")
+    if not np.all(np.isfinite(white) & (white > 0)):
+        raise DataError("every channel of the white point must be positive.")
+    return white

@@ -1,0 +1,65 @@
+"""Which bands are used: ranges in nanometres, flagged bands, and bands that hold nothing."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from ..errors import DataError, OptionError, UnmixWarning
+
+
+def select_bands(
+    image: xr.DataArray, bands: tuple[float, float] | None = None, exclude: tuple[tuple[float, float], ...] = ()
+) -> xr.DataArray:
+    """Keep the bands inside `bands` and flag those inside `exclude` as not good; both in nanometres, ends included.
+
+    Raises
+    ------
+    OptionError
+        The image has no wavelengths, or a range keeps no good band.
+    """
+    if bands is None and not exclude:
+        return image
+    if "wavelength" not in image.coords or not np.isfinite(image.coords["wavelength"].values).any():
+        raise OptionError(
+            "bands= and exclude= need wavelengths, and this image has none. Give as_image(wavelengths=) or select by position."
+        )
+    if bands is not None:
+        wavelength = image.coords["wavelength"].values
+        keep = (wavelength >= bands[0]) & (wavelength <= bands[1])
+        if not keep.any():
+            span = f"{np.nanmin(wavelength):g} to {np.nanmax(wavelength):g} nm"
+            raise OptionError(f"bands={bands[0]:g}-{bands[1]:g} nm keeps no band; the image spans {span}.")
+        image = image.isel(band=np.flatnonzero(keep))
+    wavelength = image.coords["wavelength"].values
+    good = image.coords["good_band"].values.copy()
+    for low, high in exclude:
+        good &= ~((wavelength >= low) & (wavelength <= high))
+    if not good.any():
+        raise OptionError("no good band is left after bands= and exclude=.")
+    return image.assign_coords(good_band=("band", good))
+
+
+def good_band_index(image: xr.DataArray, sample: np.ndarray) -> np.ndarray:
+    """Return the positions of the bands used: good, finite and not all zero in a sample (n, band) of valid pixels.
+
+    A band that is zero in every sampled pixel carries nothing; it is left out with a warning.
+    """
+    good = image.coords["good_band"].values.copy()
+    empty = good & ~np.any(np.nan_to_num(sample) != 0, axis=0)
+    if empty.all() or not (good & ~empty).any():
+        raise DataError("every good band is zero in every sampled pixel: there is nothing to unmix.")
+    if empty.any():
+        warnings.warn(
+            f"{int(empty.sum())} band(s) are zero everywhere and left out: {_listed(np.flatnonzero(empty))}.",
+            UnmixWarning,
+            stacklevel=2,
+        )
+    return np.flatnonzero(good & ~empty)
+
+
+def _listed(positions: np.ndarray) -> str:
+    text = ", ".join(str(p) for p in positions[:8])
+    return text + (", ..." if len(positions) > 8 else "")
