@@ -1,0 +1,46 @@
+"""What every test shares: the folder of real images, and no GUI test without a display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qtbot", "qapp"}
+
+
+def pytest_report_header() -> str:
+    folder = os.environ.get("UNMIX_TEST_DATA")
+    return f"real images: {folder}" if folder else "real images: UNMIX_TEST_DATA is not set, tests marked realdata are skipped"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep Qt from aborting the whole run where there is no display; with CI=true that is a failure, not a skip."""
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if display or not sys.platform.startswith("linux"):
+        return
+    for item in items:
+        if GUI_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("gui"):
+            if os.environ.get("CI") == "true":
+                raise pytest.UsageError("CI=true and no display: GUI tests must run. Use xvfb-run (make test does).")
+            item.add_marker(pytest.mark.skip(reason="needs a display (make test uses Xvfb)"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real images, or skip visibly where there is none."""
+    folder = os.environ.get("UNMIX_TEST_DATA")
+    if not folder:
+        pytest.skip("UNMIX_TEST_DATA is not set")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"UNMIX_TEST_DATA={folder} is not a folder")
+    return path
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the repository's root."""
+    return Path(__file__).resolve().parents[1]
