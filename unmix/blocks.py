@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -68,7 +69,7 @@ def blocks_of(image: xr.DataArray) -> list[Block]:
         if height * width * n_bands > BLOCK_BYTES // 64:
             n_blocks = -(-n_blocks // 4) * 4
         edges = np.unique(np.linspace(0, height, min(n_blocks, height) + 1).astype(int))
-        return [Block(slice(int(a), int(b)), slice(0, width)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [Block(slice(int(a), int(b)), slice(0, width)) for a, b in pairwise(edges)]
     spans = []
     for sizes in image.chunks[:2]:
         ends = np.cumsum(sizes)
@@ -88,7 +89,8 @@ def map_blocks(
 
     Functions write their large outputs in place and return small things only.
     """
-    import dask
+    from dask.base import compute
+    from dask.delayed import delayed
     from threadpoolctl import threadpool_limits
 
     blocks = blocks_of(image)
@@ -109,17 +111,17 @@ def map_blocks(
     with threadpool_limits(limits=1, user_api="blas"):
         if len(blocks) == 1:
             return [call(blocks[0])]
-        tasks = [dask.delayed(call, pure=False)(block) for block in blocks]
-        return list(dask.compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
+        tasks = [delayed(call, pure=False)(block) for block in blocks]
+        return list(compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
 
 
 def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the valid pixels of one block; a view where the image is in memory."""
     values, valid = image.data[block.window], image.coords["valid"].data[block.window]
     if hasattr(values, "dask") or hasattr(valid, "dask"):
-        import dask
+        from dask.base import compute
 
-        values, valid = dask.compute(values, valid, scheduler="synchronous")
+        values, valid = compute(values, valid, scheduler="synchronous")
     return np.asarray(values), np.asarray(valid)
 
 

@@ -25,7 +25,7 @@ class WriteError(UnmixError, OSError):
     """An output exists already, cannot be written, or did not read back as it was written."""
 
 
-class Cancelled(UnmixError):
+class Cancelled(UnmixError):  # noqa: N818  (nothing went wrong)
     """The caller asked to stop; raise it from a progress callback."""
 
 

@@ -101,31 +101,31 @@ def as_image(
     """
     if isinstance(values, xr.DataArray):
         given = _given_by(values)
-        values = _spatial_first(values).data
+        data: Any = _spatial_first(values).data
     else:
         given = {}
-        values = values if hasattr(values, "dask") else np.asarray(values)
-    _check_array(values)
+        data = values if hasattr(values, "dask") else np.asarray(values)
+    _check_array(data)
     if scale is not None:
-        values = _divided(values, scale)
-    n_bands = values.shape[2]
+        data = _divided(data, scale)
+    n_bands = data.shape[2]
 
-    bands = {
+    bands: dict[str, Any] = {
         "wavelength": _per_band(wavelengths, given.get("wavelength"), n_bands, "wavelengths", np.float64),
         "fwhm": _per_band(fwhm, given.get("fwhm"), n_bands, "fwhm", np.float64),
         "good_band": _per_band(good_bands, given.get("good_band"), n_bands, "good_bands", np.bool_),
         "band_name": _per_band(band_names, given.get("band_name"), n_bands, "band_names", np.str_),
     }
     bands = {key: value for key, value in bands.items() if value is not None}
-    sample = sample_rows(values) if sample is None else sample
-    bands["good_band"] = _good_bands(values, sample, bands.get("good_band"))
+    sample = sample_rows(data) if sample is None else sample
+    bands["good_band"] = _good_bands(data, sample, bands.get("good_band"))
 
-    image = xr.DataArray(values, dims=DIMS, coords={key: ("band", value) for key, value in bands.items()})
+    image = xr.DataArray(data, dims=DIMS, coords={key: ("band", value) for key, value in bands.items()})
     for key in ("y", "x", "spatial_ref"):
         if key in given:
             image = image.assign_coords({key: given[key]})
-    mask = given.get("valid") if valid is None else _as_mask(valid, values.shape[:2])
-    image = image.assign_coords(valid=(("y", "x"), _valid_pixels(values, bands["good_band"], mask)))
+    mask = given.get("valid") if valid is None else _as_mask(valid, data.shape[:2])
+    image = image.assign_coords(valid=(("y", "x"), _valid_pixels(data, bands["good_band"], mask)))
     image = _placed(image, pixel_size, pixel_unit, crs, transform)
 
     attrs = {
@@ -179,7 +179,7 @@ def guess_quantity(sample: np.ndarray, georeferenced: bool = False) -> str:
     if sample.dtype in (np.uint8, np.uint16) and n_bands == 3 and not georeferenced:
         return "brightfield"
     finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample.ravel()[:0]
-    if n_bands > 4 and finite.size and -0.1 <= np.percentile(finite, 0.5) and np.percentile(finite, 99.5) <= 2.0:
+    if n_bands > 4 and finite.size and np.percentile(finite, 0.5) >= -0.1 and np.percentile(finite, 99.5) <= 2.0:
         return "reflectance"
     return "unknown"
 
@@ -241,7 +241,7 @@ def _per_band(value: Any, given: Any, n_bands: int, argument: str, dtype: type) 
     if value is None:
         return None
     try:
-        array = np.asarray(value).astype(dtype)
+        array: np.ndarray = np.asarray(value).astype(dtype)
     except (TypeError, ValueError) as error:
         raise OptionError(f"{argument} must be {n_bands} values of type {dtype.__name__}: {error}.") from error
     if array.shape != (n_bands,):
@@ -288,7 +288,7 @@ def _valid_pixels(values: Any, good: np.ndarray, mask: Any) -> Any:
 
 
 def _finite_pixels(block: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Return where all good bands are finite; one matrix product finds the suspects, only they are looked at band by band."""
+    """Return where all good bands are finite; a matrix product finds the suspects, only they are looked at closely."""
     if block.dtype.kind != "f":
         return np.ones(block.shape[:2], bool)
     flat = block.reshape(-1, block.shape[2])

@@ -45,10 +45,8 @@ def option(
 ) -> Any:
     """Declare one knob: its default and everything the doors need to show and check it."""
     kind = kind or (str if choices else type(default))
-    metadata = {
-        "help": help, "kind": kind, "choices": choices, "low": low, "high": high, "unit": unit, "doors": doors, "advanced": advanced,
-    }  # fmt: skip
-    return field(default=default, metadata=metadata)
+    about = {"help": help, "kind": kind, "choices": choices, "low": low, "high": high, "unit": unit}
+    return field(default=default, metadata=about | {"doors": doors, "advanced": advanced})
 
 
 BOTH = ("run", "stains")
@@ -174,16 +172,16 @@ def _checked(knob: Field[Any], value: Any) -> Any:
     return _number(name, value, about["kind"], about["low"], about["high"])
 
 
-def _number(name: str, value: Any, kind: type, low: float | None, high: float | None) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+def _number(name: str, value: Any, kind: Any, low: float | None, high: float | None) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(float(value)):
         raise OptionError(f"{name}={value!r} is not a finite number.")
-    if kind is int and int(value) != value:
+    value = kind(value) if kind is float or float(value).is_integer() else value
+    if kind is int and not isinstance(value, int):
         raise OptionError(f"{name}={value!r} is not a whole number.")
     if (low is not None and value < low) or (high is not None and value > high):
-        raise OptionError(
-            f"{name}={value!r} is outside its range, {low if low is not None else '-inf'} to {high if high is not None else 'inf'}."
-        )
-    return kind(value)
+        limits = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
+        raise OptionError(f"{name}={value!r} is outside its range, {limits}.")
+    return value
 
 
 def _range(name: str, value: Any) -> tuple[float, float]:

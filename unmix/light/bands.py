@@ -24,7 +24,7 @@ def select_bands(
         return image
     if "wavelength" not in image.coords or not np.isfinite(image.coords["wavelength"].values).any():
         raise OptionError(
-            "bands= and exclude= need wavelengths, and this image has none. Give as_image(wavelengths=) or select by position."
+            "bands= and exclude= need wavelengths, and this image has none. Give them to as_image(wavelengths=)."
         )
     if bands is not None:
         wavelength = image.coords["wavelength"].values

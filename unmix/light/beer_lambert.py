@@ -39,11 +39,11 @@ def to_optical_density(values: np.ndarray, white_point: np.ndarray) -> np.ndarra
     white = np.asarray(white_point, np.float64)
     if values.dtype in (np.uint8, np.uint16):
         table = optical_density_table(values.dtype, white)
-        out = np.empty(values.shape, np.float32)
+        out: np.ndarray = np.empty(values.shape, np.float32)
         for band in range(values.shape[-1]):
             np.take(table[band], values[..., band], out=out[..., band])
         return out
-    out = np.asarray(values, np.float32) / white.astype(np.float32)
+    out = np.asarray(values).astype(np.float32) / white.astype(np.float32)
     np.maximum(out, np.float32(FLOAT_FLOOR), out=out)
     np.log(out, out=out)
     return np.negative(out, out=out)

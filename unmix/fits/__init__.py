@@ -1,0 +1,1 @@
+"""From image values to endmembers: the scene fit, the stain fit and the lambda-stack fit."""

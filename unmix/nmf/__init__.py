@@ -1,0 +1,17 @@
+"""Non-negative matrix factorisation: arrays in, arrays out; knows nothing of files, images or screens.
+
+The model is X ~ A E with pixels as rows: X (n_pixels, n_bands), A abundances (n_pixels, r), E endmembers (r, n_bands).
+Papers write the transpose.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "abundances": ["solve_abundances"],
+        "anchors": ["successive_projection", "smoothed_successive_projection"],
+        "refine": ["refine", "Refinement"],
+        "estimator": ["SeparableNMF"],
+    },
+)

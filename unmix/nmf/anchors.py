@@ -1,0 +1,182 @@
+"""Anchors by successive projection: the pixels that are pure, found one after the other.
+
+Problem: X ~ A E with pure pixels, so that the rows of E are among the rows of X (papers: columns). Every row of X lies
+in the convex hull of those and zero, so the row of largest norm is a vertex. Take it, project everything onto its
+orthogonal complement, repeat: r steps, no parameter, exact without noise.
+
+Literal form: Araujo et al. 2001; Gillis and Vavasis 2014, IEEE TPAMI 36(4), 698-714. Residual norms are updated in
+place of the residuals, |P x|^2 <- |P x|^2 - (q'x)^2; the best candidates are recomputed in float64 before one is
+chosen. Smoothed form: Nadisic, Gillis and Kervazo 2021 (arXiv 2110.05528), the median of the p pixels that go
+farthest. It fails where a material is never pure, and (literal form) where noise or outliers go farther than materials;
+a dark material is never far from zero: lift the data first (`subspace`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import DataError, OptionError
+from .abundances import as_matrix
+
+_CANDIDATES = 100
+_RANK_TOLERANCE = 1e-10
+
+
+def successive_projection(X: ArrayLike, r: int) -> np.ndarray:
+    """Choose r rows of X as anchors by the literal successive projection algorithm.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_pixels, n_bands)
+        Data, one pixel a row. Rows that are zero or not finite are never chosen. Ties go to the lowest index.
+    r : int
+        Number of anchors, at most the rank of X.
+
+    Returns
+    -------
+    ndarray of int64, shape (r,)
+        Row indices in the order found.
+
+    Raises
+    ------
+    OptionError
+        r is below 1 or above the number of rows or bands.
+    DataError
+        The rank of X is below r; the message says what it is.
+
+    References
+    ----------
+    Gillis and Vavasis 2014, IEEE TPAMI 36(4), 698-714.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unmix.nmf import successive_projection
+    >>> successive_projection([[1.0, 1.0], [0.0, 3.0], [2.0, 0.0], [0.0, 0.0]], 2)
+    array([1, 2])
+    """
+    X = as_matrix(X, "X")
+    require_rank_possible(r, *X.shape)
+    norms = np.einsum("ij,ij->i", X, X).astype(np.float64)
+    norms[~np.isfinite(norms)] = -1.0
+    largest = norms.max()
+    if largest <= 0:
+        raise DataError("X has no row that is finite and not zero.")
+    basis = np.empty((0, X.shape[1]))
+    chosen: list[int] = []
+    for step in range(r):
+        index, rest = _farthest(X, norms, basis)
+        length = np.linalg.norm(rest)
+        if length**2 <= _RANK_TOLERANCE * largest * (1 if X.dtype == np.float32 else 1e-10):
+            raise DataError(f"r={r} anchors asked for, but the data have rank {step}. Ask for at most {step}.")
+        direction = rest / length
+        chosen.append(index)
+        basis = np.vstack([basis, direction])
+        norms -= (X @ direction.astype(X.dtype)).astype(np.float64) ** 2
+        norms[index] = -1.0
+        norms[np.isnan(norms)] = -1.0
+    return np.array(chosen, np.int64)
+
+
+def _farthest(X: np.ndarray, norms: np.ndarray, basis: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return the row with the largest residual and that residual, judged in float64 among the best candidates."""
+    count = min(_CANDIDATES, len(norms))
+    near = np.sort(np.argpartition(-norms, count - 1)[:count])
+    near = near[norms[near] >= 0] if (norms[near] >= 0).any() else near
+    rest = X[near].astype(np.float64)
+    for _ in range(2):
+        rest -= (rest @ basis.T) @ basis
+    best = int(np.argmax(np.einsum("ij,ij->i", rest, rest)))
+    return int(near[best]), rest[best]
+
+
+def smoothed_successive_projection(Z: np.ndarray, r: int, p: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Choose r vertices, each the median of the p rows that go farthest in the direction of the farthest residual.
+
+    Parameters
+    ----------
+    Z : ndarray, shape (n_pixels, d)
+        Data, usually lifted; d at least r. NaN rows are never chosen.
+    r : int
+        Number of vertices.
+    p : int
+        Number of rows behind each vertex; 1 is the literal algorithm.
+
+    Returns
+    -------
+    vertices : ndarray of float64, shape (r, d)
+    members : list of r ndarrays of int64
+        Row indices behind each vertex, farthest first.
+
+    References
+    ----------
+    Nadisic, Gillis and Kervazo 2021, arXiv 2110.05528.
+    """
+    require_rank_possible(r, *Z.shape)
+    norms = np.einsum("ij,ij->i", Z, Z).astype(np.float64)
+    norms[~np.isfinite(norms)] = -1.0
+    basis = np.empty((0, Z.shape[1]))
+    vertices, members = [], []
+    for step in range(r):
+        _, direction = _farthest(Z, norms, basis)
+        rows = farthest_rows(Z, direction, p)
+        vertex = np.median(Z[rows].astype(np.float64), axis=0)
+        rest = vertex - (vertex @ basis.T) @ basis
+        length = np.linalg.norm(rest)
+        if length <= 1e-9 * max(float(np.linalg.norm(vertex)), 1e-300):
+            raise DataError(f"{r} endmembers asked for, but the data have rank {step}. Ask for at most {step}.")
+        vertices.append(vertex)
+        members.append(rows)
+        basis = np.vstack([basis, rest / length])
+        norms -= (Z @ basis[-1].astype(Z.dtype)).astype(np.float64) ** 2
+        norms[np.isnan(norms)] = -1.0
+    return np.array(vertices), members
+
+
+def farthest_rows(Z: np.ndarray, direction: np.ndarray, p: int) -> np.ndarray:
+    """Return the p rows of Z with the largest product with `direction`, farthest first; ties go to the lowest index."""
+    score = Z @ direction.astype(Z.dtype)
+    np.nan_to_num(score, copy=False, nan=-np.inf)
+    if p >= len(score):
+        rows = np.arange(len(score))
+    else:
+        cut = np.partition(score, len(score) - p)[len(score) - p]
+        rows = np.flatnonzero(score > cut)
+        rows = np.concatenate([rows, np.flatnonzero(score == cut)[: p - len(rows)]])
+    rows = rows[np.isfinite(score[rows])]
+    return rows[np.lexsort((rows, -score[rows]))]
+
+
+def grow_volume(
+    Z: np.ndarray, vertices: np.ndarray, members: list[np.ndarray], p: int, sweeps: int = 10
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Move each vertex in turn to the p-row median that makes the simplex largest, until none moves.
+
+    With the other vertices fixed, volume is linear in the one that moves: |h(z)| with h the row of the inverse vertex
+    matrix, so the best rows are the farthest along +h or -h (N-FINDR's search, Winter 1999, with medians).
+    """
+    vertices, members = vertices.copy(), list(members)
+    for _ in range(sweeps):
+        moved = False
+        for k in range(len(vertices)):
+            direction = np.linalg.inv(vertices)[:, k]
+            best = 1.0 + 1e-9
+            for sign in (1.0, -1.0):
+                rows = farthest_rows(Z, sign * direction, p)
+                vertex = np.median(Z[rows].astype(np.float64), axis=0)
+                volume = abs(vertex @ direction)
+                if volume > best:
+                    best, moved = volume, True
+                    vertices[k], members[k] = vertex, rows
+        if not moved:
+            break
+    return vertices, members
+
+
+def require_rank_possible(r: int, n_rows: int, n_columns: int) -> None:
+    """Refuse a number of anchors that the shape of the data cannot hold."""
+    if isinstance(r, bool) or int(r) != r or r < 1:
+        raise OptionError(f"r={r!r}: the number of anchors is a whole number of at least 1.")
+    if r > min(n_rows, n_columns):
+        raise OptionError(f"r={r} needs at least {r} rows and {r} columns; X has {n_rows} and {n_columns}.")

@@ -1,0 +1,64 @@
+"""The signal subspace and the affine lift: z = [C^(-1/2) V' (x - mean); 1].
+
+V holds the r-1 leading principal axes, C their variances: pixels that mix r endmembers with abundances of sum one fill
+a simplex of r-1 dimensions there, whatever the endmembers' brightness. The constant row turns vertices of that simplex
+into linearly independent vectors, so that successive projection finds dark materials too, which have no length of
+their own. Second moments come from a sample and are taken in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_RANK_TOLERANCE = 1e-11
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """Mean, principal axes and variances of a sample.
+
+    Parameters
+    ----------
+    mean : ndarray of float64, shape (n_bands,)
+    axes : ndarray of float64, shape (n_bands, n_bands)
+        Principal axes, one a row, in order of falling variance.
+    variances : ndarray of float64, shape (n_bands,)
+        Variance along each axis, never negative.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    variances: np.ndarray
+
+    @property
+    def rank(self) -> int:
+        """Number of axes with variance above the rounding of float32 data."""
+        size = max(float(self.variances[0]), float(self.mean @ self.mean))
+        return int((self.variances > _RANK_TOLERANCE * size).sum())
+
+    def lift(self, r: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the matrix (r-1, n_bands) and offset (r-1,) that whiten onto the leading r-1 axes."""
+        whiten = self.axes[: r - 1] / np.sqrt(self.variances[: r - 1])[:, None]
+        return whiten, whiten @ self.mean
+
+    def unlift(self, Z: np.ndarray) -> np.ndarray:
+        """Return the spectra (n, n_bands) of lifted points (n, r), on the affine subspace."""
+        k = Z.shape[1] - 1
+        return self.mean + (Z[:, :k] * np.sqrt(self.variances[:k])) @ self.axes[:k]
+
+
+def signal_subspace(sample: np.ndarray) -> Subspace:
+    """Return the mean and the principal axes of a sample (n, n_bands), in float64."""
+    n_bands = sample.shape[1]
+    mean = sample.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((n_bands, n_bands))
+    rows = max(1, 4_000_000 // n_bands)
+    for top in range(0, len(sample), rows):
+        centred = sample[top : top + rows] - mean
+        covariance += centred.T @ centred
+    variances, axes = np.linalg.eigh(covariance / len(sample))
+    axes = axes[:, ::-1].T
+    signs = np.sign(axes[np.arange(n_bands), np.abs(axes).argmax(axis=1)])
+    return Subspace(mean, axes * signs[:, None], np.maximum(variances[::-1], 0.0))

@@ -1,0 +1,332 @@
+"""The pipeline on one page: prepare, find the endmembers, map the abundances, assemble.
+
+read -> image (y, x, band) -> valid pixels, good bands, additive values
+     -> signal subspace -> anchors -> refinement -> endmembers E
+     -> abundances, block by block -> result -> files | report | napari layers
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .abundance_maps import SolvedBlocks, solve_blocks
+from .blocks import Progress
+from .errors import DataError, OptionError
+from .fits.lambda_stack import find_dye_spectra
+from .fits.scene import find_scene_endmembers
+from .fits.stains import find_stain_vectors
+from .materials.stains import stain_names
+from .metrics import spectral_angle
+from .options import Options
+from .prepare import Prepared, as_brightfield, open_image, prepare
+from .provenance import Journal, provenance
+from .result import Endmembers, make_endmember_set, make_result
+from .writers import write
+
+DEFAULT_STAINS = ("hematoxylin", "eosin", "dab")
+"""The stains looked for, in this order, when a number of stains is given and no names."""
+
+
+def unmix(
+    image: Any,
+    n_endmembers: int | None = None,
+    *,
+    endmembers: Any = None,
+    quantity: str | None = None,
+    method: str | None = None,
+    mask: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Find which pure spectra are mixed in an image, and how much of each is in every pixel.
+
+    Parameters
+    ----------
+    image : DataArray, array_like of shape (y, x, band), or path
+        What to unmix.
+    n_endmembers : int, optional
+        How many endmembers to find.
+    endmembers : Dataset, DataArray or array_like, shape (r, band), optional
+        Known endmembers, in additive values; they are used as they are (supervised unmixing).
+    quantity : str, optional
+        What the numbers are, one of `unmix.image.QUANTITIES`. From the file or guessed, aloud, when not given.
+    method : {'scene', 'stains', 'lambda'}, optional
+        Which fit finds the endmembers; follows from the quantity when not given.
+    mask : array_like of bool, shape (y, x), optional
+        Pixels to use.
+    out : path, optional
+        File or folder the result is also written to.
+    progress : callable, optional
+        Called as ``progress(stage, done, total)``; raise `unmix.errors.Cancelled` from it to stop.
+    **options
+        The knobs of `unmix.Options`: ``constraint=``, ``bands=``, ``exclude=``, ``scale=`` and so on.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``abundances`` (endmember, y, x), ``endmembers`` (endmember, band), ``residual`` (y, x) and, with the
+        ``shade`` constraint, ``brightness`` (y, x; at most one); see `unmix.result`.
+
+    Raises
+    ------
+    OptionError, DataError, ReadError, WriteError
+        Each an `unmix.errors.UnmixError` with one line that names the way out.
+
+    Examples
+    --------
+    >>> import numpy as np, unmix
+    >>> E = np.array([[1.0, 0.2, 0.1, 0.5], [0.1, 0.9, 0.3, 0.2]])
+    >>> A = np.random.default_rng(0).dirichlet([0.3, 0.3], size=(20, 20))
+    >>> A[0, 0], A[0, 1] = (1, 0), (0, 1)
+    >>> result = unmix.unmix(A @ E, 2, quantity="reflectance")
+    >>> bool(np.allclose(result["endmembers"].values.sum(axis=1), E.sum(axis=1)))
+    True
+    """
+    chosen = Options.from_keywords({"quantity": quantity, "method": method, **options})
+    if endmembers is not None:
+        known = endmembers
+        return _run(
+            image, mask, chosen, lambda prepared: given_endmembers(prepared, known, n_endmembers), out, progress
+        )
+    return _run(image, mask, chosen, lambda prepared: fit_endmembers(prepared, n_endmembers, progress), out, progress)
+
+
+def separate_stains(
+    image: Any,
+    stains: Sequence[str] = ("hematoxylin", "eosin"),
+    *,
+    stain_matrix: Any = None,
+    white_point: Sequence[float] | None = None,
+    mask: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Separate the stains of a brightfield image.
+
+    Parameters
+    ----------
+    image : DataArray, array_like of shape (y, x, 3), or path
+        Transmitted light (8- or 16-bit or float), or an image whose quantity is ``optical_density``.
+    stains : sequence of str
+        Two or three stain names; see `unmix.materials.stains`.
+    stain_matrix : array_like, shape (n_stains, 3), optional
+        Known stain vectors (optical density), used as they are, scaled to unit length.
+    white_point : sequence of float, optional
+        Light of each channel where there is no stain; estimated when not given.
+    mask, out, progress, **options
+        As in `unmix.unmix`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As from `unmix.unmix`; ``abundances`` are concentrations, ``endmembers`` the unit-norm stain matrix in the
+        order of `stains`.
+
+    Raises
+    ------
+    OptionError, DataError, ReadError, WriteError
+        Each an `unmix.errors.UnmixError`.
+
+    References
+    ----------
+    Ruifrok and Johnston 2001, Anal. Quant. Cytol. Histol. 23(4), 291-299.
+
+    Examples
+    --------
+    >>> import numpy as np, unmix
+    >>> H, eosin = np.array([0.65, 0.70, 0.29]), np.array([0.07, 0.99, 0.11])
+    >>> C = np.random.default_rng(0).gamma(1.0, 0.5, (64, 64, 2))
+    >>> rgb = np.rint(255 * np.exp(-C @ np.array([H, eosin]))).astype("uint8")
+    >>> result = unmix.separate_stains(rgb, stain_matrix=[H, eosin], white_point=(255, 255, 255))
+    >>> result["abundances"].dims
+    ('endmember', 'y', 'x')
+    """
+    names = stain_names(stains)
+    chosen = Options.from_keywords({"method": "stains", "white_point": white_point, **options})
+    opened = as_brightfield(open_image(image, chosen))
+    if stain_matrix is not None:
+        vectors = _unit_rows(stain_matrix, names)
+        return _run(opened, mask, chosen, lambda prepared: given_endmembers(prepared, vectors), out, progress)
+
+    def fit(prepared: Prepared) -> Endmembers:
+        return find_stain_vectors(prepared.image, prepared.rule, names, prepared.options, progress=progress)
+
+    return _run(opened, mask, chosen, fit, out, progress)
+
+
+def find_endmembers(
+    image: Any, n_endmembers: int, *, mask: Any = None, progress: Progress | None = None, **options: Any
+) -> xr.Dataset:
+    """Find the endmembers of an image; the first half of `unmix.unmix`.
+
+    Parameters
+    ----------
+    image, n_endmembers, mask, progress, **options
+        As in `unmix.unmix`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``endmembers`` (endmember, band), ``anchor_row``, ``anchor_col`` and ``anchor_count`` (endmember).
+
+    Examples
+    --------
+    >>> import numpy as np, unmix
+    >>> cube = np.random.default_rng(0).dirichlet([0.2] * 3, (30, 30)) @ np.eye(3, 8)
+    >>> unmix.find_endmembers(cube, 3, quantity="reflectance")["endmembers"].shape
+    (3, 8)
+    """
+    chosen = Options.from_keywords(options)
+    prepared = prepare(open_image(image, chosen), mask, chosen, progress)
+    return make_endmember_set(prepared.image, fit_endmembers(prepared, n_endmembers, progress))
+
+
+def map_abundances(
+    image: Any, endmembers: Any, *, mask: Any = None, progress: Progress | None = None, **options: Any
+) -> xr.Dataset:
+    """Map the abundances of known endmembers; the second half of `unmix.unmix`.
+
+    Parameters
+    ----------
+    image, mask, progress, **options
+        As in `unmix.unmix`.
+    endmembers : Dataset, DataArray or array_like, shape (r, band)
+        As returned by `find_endmembers`, or spectra in additive values.
+
+    Returns
+    -------
+    xarray.Dataset
+        A result, as from `unmix.unmix`.
+
+    Examples
+    --------
+    >>> import numpy as np, unmix
+    >>> E = np.array([[1.0, 0.2, 0.1], [0.1, 0.9, 0.3]])
+    >>> result = unmix.map_abundances(np.full((2, 2, 3), E.mean(0)), E, quantity="radiance")
+    >>> result["abundances"].values[:, 0, 0].round(3)
+    array([0.5, 0.5], dtype=float32)
+    """
+    chosen = Options.from_keywords(options)
+    return _run(image, mask, chosen, lambda prepared: given_endmembers(prepared, endmembers), None, progress)
+
+
+def fit_endmembers(prepared: Prepared, n_endmembers: int | None, progress: Progress | None) -> Endmembers:
+    """Find endmembers with the fit that suits the image."""
+    image, rule, options = prepared.image, prepared.rule, prepared.options
+    method = options.method or _method_for(image)
+    if n_endmembers is None:
+        raise OptionError("n_endmembers= says how many endmembers to find; it must be given.")
+    if isinstance(n_endmembers, bool) or int(n_endmembers) != n_endmembers or n_endmembers < 1:
+        raise OptionError(f"n_endmembers={n_endmembers!r} is not a whole number of at least 1.")
+    n_endmembers = int(n_endmembers)
+    if method == "stains":
+        if not 2 <= n_endmembers <= 3:
+            raise OptionError(f"n_endmembers={n_endmembers}: 2 or 3 stains can be separated in 3 channels.")
+        return find_stain_vectors(image, rule, DEFAULT_STAINS[:n_endmembers], options, progress=progress)
+    if method == "lambda":
+        found = find_dye_spectra(image, rule, n_endmembers, options, progress=progress)
+    else:
+        found = find_scene_endmembers(image, rule, n_endmembers, options, sample=prepared.sample, progress=progress)
+    return replace(found, spectra=_scaled(found.spectra, image.attrs["quantity"]))
+
+
+def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | None = None) -> Endmembers:
+    """Take known endmembers as they are, checked against the image's bands."""
+    anchors: dict[str, Any] = {}
+    names: Sequence[str] | None = None
+    if isinstance(endmembers, xr.Dataset):
+        anchors = {k: endmembers[k].values for k in ("anchor_row", "anchor_col", "anchor_count") if k in endmembers}
+        endmembers = endmembers["endmembers"]
+    if isinstance(endmembers, xr.DataArray):
+        endmembers = endmembers.transpose("endmember", "band")
+        names = [str(n) for n in endmembers["endmember"].values] if "endmember" in endmembers.coords else None
+    spectra = np.asarray(endmembers, np.float64)
+    n_bands = prepared.image.sizes["band"]
+    if spectra.ndim != 2 or spectra.shape[1] != n_bands:
+        raise OptionError(f"endmembers have shape {spectra.shape}; the image needs (r, {n_bands}), one value a band.")
+    if n_endmembers is not None and n_endmembers != len(spectra):
+        raise OptionError(
+            f"n_endmembers={n_endmembers}, but {len(spectra)} endmembers are given. Leave n_endmembers out."
+        )
+    if not np.isfinite(spectra[:, prepared.rule.good]).all():
+        raise DataError("a given endmember has no value in a band that is used; exclude the band or fill the value.")
+    names = names or [f"endmember {k + 1}" for k in range(len(spectra))]
+    return Endmembers(spectra, tuple(names), **anchors, notes={"fit": "none: the endmembers were given"})
+
+
+def _run(
+    image: Any, mask: Any, options: Options, find: Callable[[Prepared], Endmembers], out: Any, progress: Progress | None
+) -> xr.Dataset:
+    """Prepare, find, map, assemble; time each stage and keep its warnings."""
+    journal = Journal()
+    with journal.stage("prepare"):
+        prepared = prepare(open_image(image, options), mask, options, progress)
+    with journal.stage("endmembers"):
+        found = find(prepared)
+    with journal.stage("abundances"):
+        solved = solve_blocks(prepared.image, prepared.rule, found, options, progress)
+    result = _assemble(prepared, found, solved, journal)
+    if out is not None:
+        write(result, out)
+    return result
+
+
+def _assemble(prepared: Prepared, found: Endmembers, solved: SolvedBlocks, journal: Journal) -> xr.Dataset:
+    image, options = prepared.image, prepared.options
+    attrs = {
+        "quantity": image.attrs["quantity"],
+        "constraint": options.constraint_for(image.attrs["quantity"]),
+        **solved.facts,
+        "stop_reason": str(found.notes.get("stop_reason", "nothing iterated")),
+        **_separation(found.spectra[:, prepared.rule.good]),
+    }
+    if "name" in image.attrs:
+        attrs["name"] = str(image.attrs["name"])
+    record = provenance(image, prepared.sample, options.as_dict(), journal, {**prepared.notes, **found.notes})
+    return make_result(image, make_endmember_set(image, found), solved.maps, attrs, record)
+
+
+def _separation(E: np.ndarray) -> dict[str, float]:
+    """Return the condition number of the unit-norm endmembers and their smallest angle in degrees."""
+    unit = E / np.maximum(np.linalg.norm(E, axis=1, keepdims=True), 1e-300)
+    if len(E) < 2:
+        return {"condition": 1.0, "smallest_angle": 180.0}
+    pairs = np.triu_indices(len(E), 1)
+    angles = spectral_angle(unit[pairs[0]], unit[pairs[1]])
+    return {"condition": float(np.linalg.cond(unit)), "smallest_angle": float(np.degrees(np.nanmin(angles)))}
+
+
+def _method_for(image: xr.DataArray) -> str:
+    quantity = image.attrs["quantity"]
+    if quantity in ("brightfield", "optical_density") and image.sizes["band"] == 3:
+        return "stains"
+    return "lambda" if quantity == "counts" else "scene"
+
+
+def _scaled(spectra: np.ndarray, quantity: str) -> np.ndarray:
+    """Give endmembers the scale of their quantity: counts sum to one, optical density has unit norm."""
+    if quantity == "counts":
+        size = np.nansum(spectra, axis=1, keepdims=True)
+    elif quantity in ("brightfield", "optical_density"):
+        size = np.sqrt(np.nansum(spectra**2, axis=1, keepdims=True))
+    else:
+        return spectra
+    return spectra / np.where(size > 0, size, 1.0)
+
+
+def _unit_rows(matrix: Any, names: Sequence[str]) -> xr.DataArray:
+    vectors = np.asarray(matrix, np.float64)
+    if vectors.shape != (len(names), 3) or not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
+        raise OptionError(
+            f"stain_matrix must be {len(names)} rows of 3 finite numbers, none all zero; got shape {vectors.shape}."
+        )
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return xr.DataArray(vectors, dims=("endmember", "band"), coords={"endmember": list(names)})

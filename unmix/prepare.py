@@ -1,0 +1,90 @@
+"""From whatever the caller has to an image ready to be unmixed: opened, masked, sampled, its light understood."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .blocks import Progress, sample_pixels
+from .errors import OptionError, UnmixWarning
+from .image import DIMS, as_image, check_image
+from .light.additive import Additive, additive_rule
+from .light.bands import select_bands
+from .light.pixels import require_valid, with_mask
+from .options import Options
+from .readers import read
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image ready to be unmixed: its values' additive rule and the sample it is judged by."""
+
+    image: xr.DataArray
+    rule: Additive
+    sample: np.ndarray
+    options: Options
+    notes: dict[str, Any]
+
+
+def open_image(source: Any, options: Options) -> xr.DataArray:
+    """Return an image from a path, an array or an image, with the bands, scale and quantity asked for."""
+    if isinstance(source, (str, os.PathLike)):
+        chosen = {
+            "quantity": options.quantity,
+            "scale": options.scale,
+            "bands": options.bands,
+            "exclude": options.exclude,
+        }
+        return read(source, **chosen)
+    if isinstance(source, xr.DataArray) and source.dims == DIMS and "valid" in source.coords and options.scale is None:
+        image = check_image(source)
+    else:
+        image = as_image(source, quantity=options.quantity, scale=options.scale)
+    return _with_quantity(select_bands(image, options.bands, options.exclude), options.quantity)
+
+
+def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress | None) -> Prepared:
+    """Decide which pixels and bands count and how their values become additive."""
+    image = with_mask(image, mask)
+    _say_what_was_guessed(image)
+    sample, _ = sample_pixels(image, threads=options.threads, progress=progress)
+    require_valid(len(sample), image)
+    rule, notes = additive_rule(image, sample, options)
+    return Prepared(image, rule, sample, options, notes)
+
+
+def as_brightfield(image: xr.DataArray) -> xr.DataArray:
+    """Return the image as transmitted light, which is what stains are seen in, unless it is optical density."""
+    if image.sizes["band"] != 3:
+        raise OptionError(
+            f"stains are separated in 3 channels (RGB); this image has {image.sizes['band']}. Drop the others first."
+        )
+    return image if image.attrs["quantity"] == "optical_density" else _with_quantity(image, "brightfield")
+
+
+def _with_quantity(image: xr.DataArray, quantity: str | None) -> xr.DataArray:
+    if quantity is None or quantity == image.attrs.get("quantity"):
+        return image
+    image = image.copy(deep=False)
+    image.attrs = {key: value for key, value in image.attrs.items() if key != "quantity_guessed"} | {
+        "quantity": quantity
+    }
+    return image
+
+
+def _say_what_was_guessed(image: xr.DataArray) -> None:
+    quantity = image.attrs["quantity"]
+    if quantity == "unknown":
+        text = "what the values are is unknown: the fit is free of scale. Say quantity= (and scale=, if scaled)."
+        warnings.warn(text, UnmixWarning, stacklevel=2)
+    elif image.attrs.get("quantity_guessed"):
+        warnings.warn(
+            f"the values look like {quantity} and are taken as such; say quantity= to be sure.",
+            UnmixWarning,
+            stacklevel=2,
+        )
