@@ -15,13 +15,13 @@ import numpy as np
 import xarray as xr
 
 from .errors import DataError, OptionError
+from .quantity import QUANTITIES, check_quantity
 
 if TYPE_CHECKING:
     from affine import Affine
     from numpy.typing import ArrayLike
 
 DIMS = ("y", "x", "band")
-QUANTITIES = ("reflectance", "radiance", "counts", "brightfield", "optical_density", "unknown")
 
 _BAND_COORDS = ("wavelength", "fwhm", "good_band", "band_name")
 _SAMPLE_ROWS = 5
@@ -160,13 +160,6 @@ def check_image(image: xr.DataArray) -> xr.DataArray:
     if image.attrs.get("quantity") not in QUANTITIES:
         raise DataError(f"image quantity {image.attrs.get('quantity')!r} is not one of {', '.join(QUANTITIES)}.")
     return image
-
-
-def check_quantity(quantity: str | None) -> str | None:
-    """Return `quantity` if it is one of the known names or None."""
-    if quantity is not None and quantity not in QUANTITIES:
-        raise OptionError(f"quantity={quantity!r} is not known. Use one of {', '.join(QUANTITIES)}.")
-    return quantity
 
 
 def guess_quantity(sample: np.ndarray, georeferenced: bool = False) -> str:

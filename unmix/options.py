@@ -13,22 +13,13 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 from .errors import OptionError
-from .image import QUANTITIES
+from .quantity import DEFAULT_CONSTRAINT, QUANTITIES
 
 METHODS = ("scene", "stains", "lambda")
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 ANCHORS = ("robust", "spa")
 REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
-
-DEFAULT_CONSTRAINT = {
-    "reflectance": "shade",
-    "radiance": "shade",
-    "counts": "non_negative",
-    "brightfield": "non_negative",
-    "optical_density": "non_negative",
-    "unknown": "shade",
-}
 
 
 def option(

@@ -17,15 +17,7 @@ import numpy as np
 import xarray as xr
 
 from .errors import DataError
-
-_UNITS = {
-    "reflectance": "1",
-    "radiance": "radiance",
-    "counts": "counts",
-    "brightfield": "optical density (natural log)",
-    "optical_density": "optical density",
-    "unknown": "unknown",
-}
+from .quantity import UNITS
 
 
 @dataclass(frozen=True)
@@ -176,4 +168,4 @@ def _plain(value: Any) -> Any:
 
 
 def _attrs(long_name: str, image: xr.DataArray) -> dict[str, str]:
-    return {"long_name": long_name, "units": _UNITS[image.attrs["quantity"]]}
+    return {"long_name": long_name, "units": UNITS[image.attrs["quantity"]]}

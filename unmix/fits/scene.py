@@ -1,8 +1,8 @@
 """The scene fit: endmembers of a reflectance, radiance or unknown image by robust separable NMF.
 
-Every pixel is lifted onto the signal subspace (`nmf.subspace`), averaged with its neighbours for the search only, and
-the vertices of the cloud are found by smoothed successive projection and volume sweeps (`nmf.anchors`). Before that,
-`literal` asks whether raw pixels already explain the image to numerical noise: then they are the answer, exactly.
+Three ways to the anchors, tried in this order: literally, where raw pixels explain the image to numerical noise
+(`literal`); robustly, smoothed successive projection and volume sweeps on lifted, locally averaged pixels
+(`robust`); and by least volume, where the pixels are clean and none is pure (`no_pure_pixels`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ import xarray as xr
 from ..blocks import Progress, gather_pixels
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
-from ..nmf.anchors import grow_volume, smoothed_successive_projection, successive_projection
+from ..nmf.anchors import successive_projection
 from ..nmf.refine import refine
 from ..nmf.subspace import Subspace, signal_subspace
 from ..options import Options
 from ..result import Endmembers
 from .literal import literal_anchors
+from .no_pure_pixels import enclosing_simplex, may_lack_pure_pixels
 from .projection import leading_directions, project_image
+from .robust import brightest_pixels, robust_anchors
 
-_LEAST_MEMBERS = 5
 _MOST_SPECTRA = 2000
 
 
 @dataclass(frozen=True)
-class Anchors:
-    """Which pixels stand behind each endmember: flat positions, nearest first, and what the search wants to say."""
+class Found:
+    """Spectra (r, n_good), the flat pixels behind each (nearest first), how many, and notes."""
 
+    spectra: np.ndarray
     members: Sequence[np.ndarray]
+    counts: Sequence[int]
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -76,28 +79,22 @@ def find_scene_endmembers(
     _require_size(n_endmembers, len(rule.good), len(sample))
     additive = rule(sample)
     space = signal_subspace(additive)
-    _require_rank(n_endmembers, space, image)
-    anchors = _find_anchors(image, rule, space, additive, n_endmembers, options, progress)
-    spectra = _median_spectra(image, rule, anchors.members, options, progress)
-    objective, notes = None, dict(anchors.notes)
+    _require_rank(n_endmembers, space)
+    found = _search(image, rule, space, additive, n_endmembers, options, progress)
+    spectra, objective, notes = found.spectra, None, dict(found.notes)
     if options.refinement == "anchored":
         refined = refine(
             additive, spectra, anchor_weight=options.refinement_weight, max_iterations=options.max_iterations
         )
         spectra, objective, notes["stop_reason"] = refined.E, refined.objective, refined.stop_reason
-    rows, columns = np.divmod([int(m[0]) for m in anchors.members], image.sizes["x"])
-    return Endmembers(
-        rule.widen(np.maximum(spectra, 0)),
-        tuple(f"endmember {k + 1}" for k in range(n_endmembers)),
-        rows.astype(np.int64),
-        columns.astype(np.int64),
-        np.array([len(m) for m in anchors.members], np.int64),
-        objective,
-        {"fit": "scene", **notes},
-    )
+    rows, columns = np.divmod(np.array([int(m[0]) for m in found.members], np.int64), image.sizes["x"])
+    names = tuple(f"endmember {k + 1}" for k in range(n_endmembers))
+    spectra = rule.widen(np.maximum(spectra, 0))
+    counts = np.array(found.counts, np.int64)
+    return Endmembers(spectra, names, rows, columns, counts, objective, {"fit": "scene", **notes})
 
 
-def _find_anchors(
+def _search(
     image: xr.DataArray,
     rule: Additive,
     space: Subspace,
@@ -105,49 +102,28 @@ def _find_anchors(
     r: int,
     options: Options,
     progress: Progress | None,
-) -> Anchors:
-    """Choose the pixels behind each endmember: literally where that is exact or asked for, else robustly."""
+) -> Found:
+    """Find the endmembers literally where that is exact or asked for, else robustly, else by volume."""
+
+    def behind(members: Sequence[np.ndarray], notes: dict[str, Any]) -> Found:
+        spectra = _median_spectra(image, rule, members, options, progress)
+        return Found(spectra, members, [len(m) for m in members], notes)
+
     if r == 1:
-        return _brightest(image, rule, space, options, progress)
-    exact = literal_anchors(image, rule, additive, space, r, options, progress)
-    if exact is not None:
-        return Anchors([np.array([p]) for p in exact], {"anchors": "literal: raw pixels explain the image to rounding"})
+        return behind([brightest_pixels(image, rule, space, options, progress)], {"anchors": "brightest pixels"})
     if options.anchors == "spa":
         axes, _ = leading_directions(additive, r)
         Z = project_image(image, rule, axes, np.zeros(r), options, progress).reshape(-1, r)
-        return Anchors([np.array([p]) for p in successive_projection(Z, r)], {"anchors": "spa"})
-    return _robust(image, rule, space, r, options, progress)
-
-
-def _robust(
-    image: xr.DataArray, rule: Additive, space: Subspace, r: int, options: Options, progress: Progress | None
-) -> Anchors:
-    """Smoothed successive projection and volume sweeps on the lifted, locally averaged pixels."""
-    from ..nmf.kernels import mean_3x3
-
-    Z = np.ones((*image.shape[:2], r), np.float32)
-    Z[..., : r - 1] = project_image(image, rule, *space.lift(r), options, progress)
-    averaged = np.empty_like(Z)
-    mean_3x3(Z, averaged)
-    flat = averaged.reshape(-1, r)
-    n_valid = int(np.isfinite(flat[:, 0]).sum())
-    p = min(n_valid, max(_LEAST_MEMBERS, int(options.anchor_fraction * n_valid)))
-    vertices, members = smoothed_successive_projection(flat, r, p)
-    vertices, members = grow_volume(flat, vertices, members, p)
-    ordered = [_nearest_first(flat, v, m) for v, m in zip(vertices, members, strict=True)]
-    return Anchors(ordered, {"anchors": "robust", "pixels_a_vertex": p})
-
-
-def _brightest(
-    image: xr.DataArray, rule: Additive, space: Subspace, options: Options, progress: Progress | None
-) -> Anchors:
-    """One endmember: the median of the brightest pixels along the mean spectrum."""
-    axis = space.mean[None] / max(float(np.linalg.norm(space.mean)), 1e-300)
-    along = project_image(image, rule, axis, np.zeros(1), options, progress).ravel()
-    n_valid = int(np.isfinite(along).sum())
-    p = min(n_valid, max(_LEAST_MEMBERS, int(options.anchor_fraction * n_valid)))
-    order = np.argsort(-np.nan_to_num(along, nan=-np.inf), kind="stable")[:p]
-    return Anchors([np.roll(order, -(p // 2))], {"anchors": "robust", "pixels_a_vertex": p})
+        return behind([np.array([p]) for p in successive_projection(Z, r)], {"anchors": "spa"})
+    exact = literal_anchors(image, rule, additive, space, r, options, progress)
+    if exact is not None:
+        return behind([np.array([p]) for p in exact], {"anchors": "literal: raw pixels explain the image to rounding"})
+    robust = robust_anchors(image, rule, space, r, options, progress)
+    if may_lack_pure_pixels(robust.points, robust.vertices, space):
+        simplex = enclosing_simplex(image, rule, additive, space, r, options, progress)
+        if simplex is not None:
+            return Found(simplex.spectra, list(simplex.nearest[:, None]), [0] * r, simplex.notes)
+    return behind(robust.members, {"anchors": "robust", "pixels_a_vertex": robust.pixels_a_vertex})
 
 
 def _median_spectra(
@@ -156,36 +132,23 @@ def _median_spectra(
     """Return the band-wise median of the additive spectra of each endmember's pixels (r, n_good), float64."""
     chosen = [m[:: max(1, -(-len(m) // _MOST_SPECTRA))] for m in members]
     values, valid = gather_pixels(image, np.concatenate(chosen), threads=options.threads, progress=progress)
-    spectra, valid_parts = (
-        np.split(rule(values), np.cumsum([len(m) for m in chosen])[:-1]),
-        np.split(valid, np.cumsum([len(m) for m in chosen])[:-1]),
-    )
-    return np.array([np.median(s[v].astype(np.float64), axis=0) for s, v in zip(spectra, valid_parts, strict=True)])
-
-
-def _nearest_first(Z: np.ndarray, vertex: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    distance = ((Z[rows] - vertex) ** 2).sum(axis=1)
-    return rows[np.lexsort((rows, distance))]
+    ends = np.cumsum([len(m) for m in chosen])[:-1]
+    parts = zip(np.split(rule(values), ends), np.split(valid, ends), strict=True)
+    return np.array([np.median(spectra[keep].astype(np.float64), axis=0) for spectra, keep in parts])
 
 
 def _require_size(r: int, n_bands: int, n_pixels: int) -> None:
     if r > n_bands:
-        ways = (
-            f"Use {', '.join(str(k) for k in range(2, n_bands))} or {n_bands}."
-            if 2 < n_bands <= 4
-            else f"Use at most {n_bands}."
-        )
+        ways = {1: "Use 1.", 2: "Use 2.", 3: "Use 2 or 3."}.get(n_bands, f"Use at most {n_bands}.")
         raise OptionError(f"n_endmembers={r} needs at least {r} bands; the image has {n_bands}. {ways}")
     if r > n_pixels:
         raise OptionError(f"n_endmembers={r} needs at least {r} valid pixels; the image has {n_pixels}.")
 
 
-def _require_rank(r: int, space: Subspace, image: xr.DataArray) -> None:
+def _require_rank(r: int, space: Subspace) -> None:
     if r - 1 <= space.rank:
         return
     if space.rank == 0:
         raise DataError(f"every valid pixel has the same spectrum: n_endmembers={r} cannot be found, only 1.")
     most = space.rank + 1
-    raise DataError(
-        f"n_endmembers={r}, but the image has numerical rank {space.rank}: it can carry at most {most} endmembers."
-    )
+    raise DataError(f"n_endmembers={r}, but the image's rank is {space.rank}: it can carry at most {most} endmembers.")

@@ -38,6 +38,11 @@ class Subspace:
         size = max(float(self.variances[0]), float(self.mean @ self.mean))
         return int((self.variances > _RANK_TOLERANCE * size).sum())
 
+    def noise(self, r: int) -> float:
+        """Variance of the white noise a band, judged by the axes that r endmembers leave out."""
+        left = self.variances[r:]
+        return float(np.median(left)) if len(left) else 0.0
+
     def lift(self, r: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the matrix (r-1, n_bands) and offset (r-1,) that whiten onto the leading r-1 axes."""
         whiten = self.axes[: r - 1] / np.sqrt(self.variances[: r - 1])[:, None]

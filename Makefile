@@ -1,0 +1,45 @@
+# unmix: `make` prints what there is.
+PYTHON ?= python3
+VENV := .venv
+# sources keep their own environment: a path with a space is fine because nothing here is a make target with one
+PIP := "$(CURDIR)/$(VENV)/bin/python" -m pip --disable-pip-version-check
+RUN := "$(CURDIR)/$(VENV)/bin"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format clean
+
+help:
+	@echo "make demo     install unmix into .venv and run it on the three sample images"
+	@echo "make test     install what the tests need into .venv, then ruff, mypy and pytest"
+	@echo "make format   format the code and mend what the linter can mend"
+	@echo "make clean    remove .venv and everything built"
+
+demo: $(VENV)/demo.done
+	$(RUN)/unmix demo --out demo_output --overwrite
+
+test: $(VENV)/test.done
+	@sh .ci/display
+	$(RUN)/ruff format --check unmix tests examples benchmarks
+	$(RUN)/ruff check unmix tests examples benchmarks
+	$(RUN)/mypy
+	sh .ci/under-xvfb $(RUN)/python -m pytest
+
+format: $(VENV)/test.done
+	$(RUN)/ruff format unmix tests examples benchmarks
+	$(RUN)/ruff check --fix unmix tests examples benchmarks
+
+clean:
+	rm -rf $(VENV) build dist demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(VENV)/python.done:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "unmix needs Python 3.11 or newer; say make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/demo.done: $(VENV)/python.done pyproject.toml
+	$(PIP) install --quiet -e .
+	@touch $@
+
+$(VENV)/test.done: $(VENV)/python.done pyproject.toml
+	$(PIP) install --quiet -e ".[test]"
+	@touch $@ $(VENV)/demo.done

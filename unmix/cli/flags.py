@@ -1,0 +1,104 @@
+"""Flags of the command line, built from `Options` so that no knob is spelled twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from ..options import Options
+
+Command = Callable[..., Any]
+_NUMBER = r"\d+(?:\.\d+)?"
+
+
+class Range(click.ParamType):
+    """A range of wavelengths in nanometres, written 400-2450."""
+
+    name = "nm-nm"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(rf"({_NUMBER})\s*[-:,]\s*({_NUMBER})", value.strip())
+        if not found:
+            self.fail(f"{value!r} is not a range such as 400-2450 (nanometres).", param, ctx)
+        return float(found[1]), float(found[2])
+
+
+class Numbers(click.ParamType):
+    """Numbers separated by commas, written 245,244,240."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as 245,244,240.", param, ctx)
+
+
+_TUPLES = {"bands": (Range(), False), "exclude": (Range(), True), "white_point": (Numbers(), False)}
+
+
+def option_flags(door: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the flags of every option shown at this door."""
+
+    def decorate(command: Command) -> Command:
+        for knob in reversed(fields(Options)):
+            if door in knob.metadata["doors"]:
+                command = _flag(knob.name, knob.default, knob.metadata)(command)
+        return command
+
+    return decorate
+
+
+def source_flags(command: Command) -> Command:
+    """Add the flags that say which part of a file is meant."""
+    flags = [
+        click.option("--key", help="Name of the array in a file that holds several."),
+        click.option("--series", type=click.IntRange(0), help="Which image of a file that holds several."),
+        click.option("--level", type=click.IntRange(0), default=0, help="Which level of a pyramid; 0 is full size."),
+        click.option("--region", help="Only this window: Y0,X0,Y1,X1 in pixels of level 0, half open."),
+    ]
+    for flag in reversed(flags):
+        command = flag(command)
+    return command
+
+
+def source_keywords(key: str | None, series: int | None, level: int, region: str | None) -> dict[str, Any]:
+    """Turn the source flags into keywords of `unmix.read`."""
+    window = None
+    if region is not None:
+        try:
+            window = tuple(int(part) for part in region.split(","))
+        except ValueError:
+            window = ()
+        if len(window) != 4:
+            raise click.BadParameter(f"{region!r} is not Y0,X0,Y1,X1.", param_hint="--region")
+    return {"key": key, "series": series, "level": level, "region": window}
+
+
+def chosen_options(door: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords the user set, without those left at their default."""
+    names = [knob.name for knob in fields(Options) if door in knob.metadata["doors"]]
+    return {name: given[name] for name in names if given.get(name) not in (None, ())}
+
+
+def _flag(name: str, default: Any, about: Any) -> Callable[[Command], Command]:
+    unit = f" [{about['unit']}]" if about["unit"] else ""
+    text = f"{about['help']}{unit}"
+    flag = "--" + name.replace("_", "-")
+    if name in _TUPLES:
+        kind, multiple = _TUPLES[name]
+        return click.option(flag, name, type=kind, multiple=multiple, help=text)
+    shown = "" if default is None else f" [default: {default}]"
+    if about["choices"]:
+        return click.option(flag, name, type=click.Choice(about["choices"]), default=None, help=text + shown)
+    kind = {int: click.INT, float: click.FLOAT}[about["kind"]]
+    return click.option(flag, name, type=kind, default=None, help=text + shown)

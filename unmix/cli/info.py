@@ -1,0 +1,70 @@
+"""``unmix info``: what the reader sees in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from .console import print_table, reported
+from .flags import source_flags, source_keywords
+
+
+@click.command("info")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@source_flags
+def command(file: Path, debug: bool, key: str | None, series: int | None, level: int, region: str | None) -> None:
+    """Show what unmix sees in FILE, without reading all of it."""
+    keywords = source_keywords(key, series, level, region)
+    with reported(str(file), debug):
+        from ..readers import read
+
+        image = read(file, **keywords)
+        print_table(file.name, ["", ""], [[name, value] for name, value in _facts(image)], numeric=2)
+
+
+def _facts(image: Any) -> list[tuple[str, str]]:
+    from ..image import pixel_size, sample_rows
+
+    height, width, n_bands = image.shape
+    good = image.coords["good_band"].values
+    guessed = " (guessed)" if image.attrs.get("quantity_guessed") else ""
+    facts = [
+        ("size", f"{height} rows x {width} columns x {n_bands} bands"),
+        (
+            "values",
+            f"{image.dtype}, {'read block by block' if image.chunks else 'in memory'}, {image.nbytes / 1e6:.1f} MB",
+        ),
+        ("recorded", _recorded(image.encoding)),
+        ("quantity", f"{image.attrs['quantity']}{guessed}"),
+        ("good bands", f"{int(good.sum())} of {n_bands}"),
+        ("wavelengths", _wavelengths(image)),
+    ]
+    size = pixel_size(image)
+    if size is not None:
+        facts.append(("pixel", f"{size[0]:g} x {size[1]:g} {size[2]}"))
+    if "spatial_ref" in image.coords:
+        facts.append(("map projection", str(image.coords["spatial_ref"].attrs.get("projected_crs_name")
+                                            or image.coords["spatial_ref"].attrs.get("geographic_crs_name") or "given")))  # fmt: skip
+    sample = sample_rows(image.data)[..., good]
+    finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
+    if finite.size:
+        low, middle, high = np.percentile(finite, [1, 50, 99])
+        facts.append(("a few rows", f"1 % {low:.5g}, median {middle:.5g}, 99 % {high:.5g}"))
+    return [fact for fact in facts if fact[1]]
+
+
+def _recorded(encoding: dict[str, Any]) -> str:
+    wanted = {"dtype": "as", "scale_factor": "scale", "scale": "scale", "offset": "offset", "nodata": "no data"}
+    return ", ".join(f"{label} {encoding[name]}" for name, label in wanted.items() if encoding.get(name) is not None)
+
+
+def _wavelengths(image: Any) -> str:
+    if "wavelength" not in image.coords:
+        return "none"
+    known = image.coords["wavelength"].values
+    known = known[np.isfinite(known)]
+    return f"{known.min():.1f} to {known.max():.1f} nm" if known.size else "none"

@@ -1,0 +1,71 @@
+"""What a command leaves in its output folder, and the checks made before any work is done."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+import xarray as xr
+
+from ..errors import WriteError
+from ..report.figures import save_figure
+from ..writers import FORMATS, write
+from ..writers.commit import check_outputs
+from .console import print_table
+
+FIGURE = "figure.png"
+
+
+def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds earlier outputs or cannot be written to, before anything is read."""
+    names = [one.file_name for one in FORMATS] + [FIGURE]
+    check_outputs([folder / name for name in names], overwrite=overwrite, source=source)
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not existing.is_dir():
+        raise WriteError(f"{existing} is a file, so {folder} cannot be a folder. Choose another --out.")
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise WriteError(f"cannot write in {existing}: {error.strerror or error}. Choose another --out.") from error
+
+
+def write_folder(result: xr.Dataset, image: xr.DataArray, folder: Path, overwrite: bool) -> list[Path]:
+    """Write a result and its figure into a folder; a folder made for it goes again if nothing could be written."""
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        written = write(result, folder, overwrite=overwrite)
+        written.append(save_figure(result, folder / FIGURE, image=image, overwrite=overwrite))
+    except BaseException:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    click.echo(f"Written to {folder}: {', '.join(path.name for path in written)}")
+    return written
+
+
+def print_result(result: xr.Dataset, angles: np.ndarray | None = None) -> None:
+    """Print what was found: one row an endmember, then one line about the fit."""
+    headings = ["endmember", "mean", "largest", "pixels behind it", "nearest pixel (row, col)"]
+    rows = []
+    A = result["abundances"].values.reshape(result.sizes["endmember"], -1)
+    for k, name in enumerate(result["endmember"].values):
+        known = A[k][np.isfinite(A[k])]
+        row, col, count = (int(result[v][k]) for v in ("anchor_row", "anchor_col", "anchor_count"))
+        where = f"{row}, {col}" if row >= 0 else "-"
+        rows.append([str(name), f"{known.mean():.3f}", f"{known.max():.3f}", str(count) if count else "-", where])
+    if angles is not None:
+        headings.append("angle to truth (deg)")
+        for row_cells, angle in zip(rows, np.degrees(angles), strict=True):
+            row_cells.append(f"{angle:.2f}" if np.isfinite(angle) else "-")
+    print_table(str(result.attrs.get("name", "")), headings, rows)
+    facts = result.attrs
+    pixels = f"{facts['n_valid']:,} pixels" + (f" ({facts['n_invalid']:,} invalid)" if facts["n_invalid"] else "")
+    closest = f"closest pair {facts['smallest_angle']:.1f} degrees apart"
+    click.echo(
+        f"{facts['quantity']}, {facts['constraint']}; {pixels}; relative error {facts['relative_error']:.4f}; {closest}"
+    )
+

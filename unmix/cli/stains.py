@@ -1,0 +1,64 @@
+"""``unmix stains``: separate the stains of one slide or tile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import progress_bar, reported
+from .flags import chosen_options, option_flags, source_flags, source_keywords
+
+_EPILOG = """Examples:
+
+\b
+  unmix stains tile.png --out tile_stains
+  unmix stains slide.svs --stains hematoxylin,dab --region 0,0,2048,2048 --out stains
+"""
+
+
+@click.command("stains", epilog=_EPILOG)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--stains", default="hematoxylin,eosin", show_default=True, help="Two or three stains, or a set such as H-DAB."
+)
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the maps, tables and figure."
+)
+@click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
+@click.option("--overwrite", is_flag=True, help="Replace earlier outputs in the folder.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@source_flags
+@option_flags("stains")
+def command(
+    file: Path,
+    stains: str,
+    out: Path,
+    mask: Path | None,
+    overwrite: bool,
+    debug: bool,
+    key: str | None,
+    series: int | None,
+    level: int,
+    region: str | None,
+    **given: Any,
+) -> None:
+    """Separate the stains of FILE."""
+    options = chosen_options("stains", given)
+    keywords = source_keywords(key, series, level, region)
+    names: Any = [name.strip() for name in stains.split(",")] if "," in stains else stains
+    with reported(str(file), debug):
+        from ..pipeline import separate_stains
+        from ..readers import read
+        from ..readers.mask import read_mask
+        from .outputs import check_folder, print_result, write_folder
+
+        check_folder(out, file, overwrite)
+        reading = {name: options.pop(name) for name in ("quantity", "scale") if name in options}
+        image = read(file, **keywords, **reading)
+        pixels = None if mask is None else read_mask(mask)
+        with progress_bar() as progress:
+            result = separate_stains(image, names, mask=pixels, progress=progress, **options)
+        print_result(result)
+        write_folder(result, image, out, overwrite)
