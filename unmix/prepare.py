@@ -34,13 +34,8 @@ class Prepared:
 def open_image(source: Any, options: Options) -> xr.DataArray:
     """Return an image from a path, an array or an image, with the bands, scale and quantity asked for."""
     if isinstance(source, (str, os.PathLike)):
-        chosen = {
-            "quantity": options.quantity,
-            "scale": options.scale,
-            "bands": options.bands,
-            "exclude": options.exclude,
-        }
-        return read(source, **chosen)
+        bands, exclude = options.bands, options.exclude
+        return read(source, quantity=options.quantity, scale=options.scale, bands=bands, exclude=exclude)
     if isinstance(source, xr.DataArray) and source.dims == DIMS and "valid" in source.coords and options.scale is None:
         image = check_image(source)
     else:
@@ -68,7 +63,7 @@ def as_brightfield(image: xr.DataArray) -> xr.DataArray:
 
 
 def _with_quantity(image: xr.DataArray, quantity: str | None) -> xr.DataArray:
-    if quantity is None or quantity == image.attrs.get("quantity"):
+    if quantity is None:
         return image
     image = image.copy(deep=False)
     image.attrs = {key: value for key, value in image.attrs.items() if key != "quantity_guessed"} | {

@@ -5,6 +5,7 @@ A wheel carries them inside the package; an editable install finds them beside i
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -138,5 +139,5 @@ def _stored(name: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in ("endmembers", "names", "abundances", "abundance_step")}
-    except (KeyError, ValueError, OSError, EOFError) as error:
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ReadError(f"{path} is damaged: {error}.") from error

@@ -43,7 +43,7 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r} is not a list of numbers such as 245,244,240.", param, ctx)
 
 
-_TUPLES = {"bands": (Range(), False), "exclude": (Range(), True), "white_point": (Numbers(), False)}
+_TUPLES: dict[str, tuple[click.ParamType, bool]] = {"bands": (Range(), False), "exclude": (Range(), True), "white_point": (Numbers(), False)}
 
 
 def option_flags(door: str) -> Callable[[Command], Command]:
@@ -100,5 +100,5 @@ def _flag(name: str, default: Any, about: Any) -> Callable[[Command], Command]:
     shown = "" if default is None else f" [default: {default}]"
     if about["choices"]:
         return click.option(flag, name, type=click.Choice(about["choices"]), default=None, help=text + shown)
-    kind = {int: click.INT, float: click.FLOAT}[about["kind"]]
-    return click.option(flag, name, type=kind, default=None, help=text + shown)
+    number: click.ParamType = click.INT if about["kind"] is int else click.FLOAT
+    return click.option(flag, name, type=number, default=None, help=text + shown)

@@ -47,8 +47,8 @@ def _facts(image: Any) -> list[tuple[str, str]]:
     if size is not None:
         facts.append(("pixel", f"{size[0]:g} x {size[1]:g} {size[2]}"))
     if "spatial_ref" in image.coords:
-        facts.append(("map projection", str(image.coords["spatial_ref"].attrs.get("projected_crs_name")
-                                            or image.coords["spatial_ref"].attrs.get("geographic_crs_name") or "given")))  # fmt: skip
+        about = image.coords["spatial_ref"].attrs
+        facts.append(("map projection", about.get("projected_crs_name") or about.get("geographic_crs_name") or "given"))
     sample = sample_rows(image.data)[..., good]
     finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
     if finite.size:

@@ -21,15 +21,18 @@ FIGURE = "figure.png"
 def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
     """Refuse a folder that holds earlier outputs or cannot be written to, before anything is read."""
     names = [one.file_name for one in FORMATS] + [FIGURE]
+    existing = [folder / name for name in names if (folder / name).exists()]
+    if existing and not overwrite:
+        raise WriteError(f"{existing[0]} exists already. Choose another --out, or say --overwrite.")
     check_outputs([folder / name for name in names], overwrite=overwrite, source=source)
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not existing.is_dir():
-        raise WriteError(f"{existing} is a file, so {folder} cannot be a folder. Choose another --out.")
+    parent = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not parent.is_dir():
+        raise WriteError(f"{parent} is a file, so {folder} cannot be a folder. Choose another --out.")
     try:
-        with tempfile.TemporaryFile(dir=existing):
+        with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise WriteError(f"cannot write in {existing}: {error.strerror or error}. Choose another --out.") from error
+        raise WriteError(f"cannot write in {parent}: {error.strerror or error}. Choose another --out.") from error
 
 
 def write_folder(result: xr.Dataset, image: xr.DataArray, folder: Path, overwrite: bool) -> list[Path]:
@@ -68,4 +71,3 @@ def print_result(result: xr.Dataset, angles: np.ndarray | None = None) -> None:
     click.echo(
         f"{facts['quantity']}, {facts['constraint']}; {pixels}; relative error {facts['relative_error']:.4f}; {closest}"
     )
-

@@ -20,6 +20,9 @@ from numpy.typing import ArrayLike
 from ..errors import DataError, OptionError, UnmixWarning
 
 _CONDITION_LIMIT = 1e5
+_RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
+_TABLE_CONDITION = 1e10
+_LEAST_SINGULAR = 1e-10
 _ANGLE_LIMIT = np.radians(0.25)
 
 
@@ -40,6 +43,9 @@ class AbundanceProblem:
         from .kernels import abundances_of_rows
 
         dtype = X.dtype
+        if self.constraint == "unconstrained":
+            Y = (X @ self.Q.astype(dtype)).astype(np.float64)
+            return (Y @ np.linalg.pinv(self.R, rcond=_LEAST_SINGULAR).T).astype(dtype)
         A = np.empty((len(X), len(self.E)), dtype)
         Q = np.ascontiguousarray(self.Q.T, dtype)
         abundances_of_rows(X, Q, self.R, self.G, *self.tables, _CODES[self.constraint], self.use_table, A)
@@ -69,24 +75,24 @@ def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | Non
     if not np.isfinite(E).all():
         raise DataError("an endmember has a value that is not finite.")
     if not E.any(axis=1).all() and constraint != "sum_to_one":
-        raise DataError(f"endmember {int(np.flatnonzero(~E.any(axis=1))[0]) + 1} is zero in every band.")
+        dark = int(np.flatnonzero(~E.any(axis=1))[0])
+        label = names[dark] if names is not None else f"endmember {dark + 1}"
+        raise DataError(f"{label} is zero in every band; only constraint='sum_to_one' can tell how much of it there is.")
     r = len(E)
-    scale = np.sqrt(np.mean(E * E)) or 1.0
     Q, R = np.linalg.qr(E.T)
     G = R.T @ R
     _warn_if_alike(E, names)
-    if np.linalg.cond(G) > 1e12:
-        G = G + 1e-11 * scale**2 * E.shape[1] * np.eye(r)
-    use_table = r <= TABLE_LIMIT
+    size = np.where(np.diag(G) > 0, np.diag(G), np.mean(np.diag(G)) or 1.0)
+    condition = np.linalg.cond(G / np.sqrt(np.outer(size, size)))
+    if condition > _RIDGE_CONDITION:
+        G = G + _RIDGE * np.diag(size)
+    use_table = r <= TABLE_LIMIT and condition <= _TABLE_CONDITION
     none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    if constraint == "unconstrained":
-        tables = (np.linalg.inv(G)[None], np.zeros((1, r)), *none)
-    elif use_table:
+    tables = (*none, *none)
+    if use_table and constraint != "unconstrained":
         free = passive_set_table(G, summed=False) if constraint != "sum_to_one" else none
         one = passive_set_table(G, summed=True) if constraint != "non_negative" else none
         tables = (*free, *one)
-    else:
-        tables = (*none, *none)
     return AbundanceProblem(E, constraint, Q, R, G, tables, use_table)
 
 
@@ -140,7 +146,8 @@ def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -
     The largest violation of feasibility, of the gradient's sign and of complementarity, in float64.
     """
     X, A, E = (np.asarray(M, np.float64) for M in (X, A, E))
-    size = np.maximum(np.abs(X @ E.T).max(axis=1), np.finfo(float).tiny)
+    size = np.maximum(np.abs(X @ E.T).max(axis=1), np.abs(A @ E @ E.T).max(axis=1))
+    size = np.maximum(size, np.finfo(float).tiny)
     gradient = (A @ E - X) @ E.T
     total = A.sum(axis=1)
     if constraint == "unconstrained":
@@ -183,7 +190,8 @@ def _warn_if_alike(E: np.ndarray, names: Sequence[str] | None) -> None:
     angles = np.arccos(np.clip(unit @ unit.T, -1, 1)) + 10 * np.eye(len(unit))
     i, j = np.unravel_index(np.argmin(angles), angles.shape)
     condition = np.linalg.cond(unit)
-    labels = [str(n) for n in names] if names is not None else [f"endmember {k + 1}" for k in range(len(E))]
+    every = [str(n) for n in names] if names is not None else [f"endmember {k + 1}" for k in range(len(E))]
+    labels = [every[k] for k in np.flatnonzero(norms > 0)]
     if angles[i, j] < _ANGLE_LIMIT:
         apart = f"{labels[i]} and {labels[j]} are {np.degrees(angles[i, j]):.2g} degrees apart"
         warnings.warn(f"{apart}: their shares cannot be told apart, only their sum.", UnmixWarning, stacklevel=3)

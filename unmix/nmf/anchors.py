@@ -21,6 +21,7 @@ from .abundances import as_matrix
 
 _CANDIDATES = 100
 _RANK_TOLERANCE = 1e-10
+_LOOK = 16_384
 
 
 def successive_projection(X: ArrayLike, r: int) -> np.ndarray:
@@ -58,15 +59,14 @@ def successive_projection(X: ArrayLike, r: int) -> np.ndarray:
     """
     X = as_matrix(X, "X")
     require_rank_possible(r, *X.shape)
-    norms = np.einsum("ij,ij->i", X, X).astype(np.float64)
-    norms[~np.isfinite(norms)] = -1.0
+    norms = _squared_norms(X)
     largest = norms.max()
     if largest <= 0:
         raise DataError("X has no row that is finite and not zero.")
     basis = np.empty((0, X.shape[1]))
     chosen: list[int] = []
     for step in range(r):
-        index, rest = _farthest(X, norms, basis)
+        index, rest = _farthest(X, norms, basis, largest)
         length = np.linalg.norm(rest)
         if length**2 <= _RANK_TOLERANCE * largest * (1 if X.dtype == np.float32 else 1e-10):
             raise DataError(f"r={r} anchors asked for, but the data have rank {step}. Ask for at most {step}.")
@@ -74,20 +74,32 @@ def successive_projection(X: ArrayLike, r: int) -> np.ndarray:
         chosen.append(index)
         basis = np.vstack([basis, direction])
         norms -= (X @ direction.astype(X.dtype)).astype(np.float64) ** 2
-        norms[index] = -1.0
-        norms[np.isnan(norms)] = -1.0
+        norms[np.isnan(norms)] = -np.inf
     return np.array(chosen, np.int64)
 
 
-def _farthest(X: np.ndarray, norms: np.ndarray, basis: np.ndarray) -> tuple[int, np.ndarray]:
-    """Return the row with the largest residual and that residual, judged in float64 among the best candidates."""
+def _squared_norms(X: np.ndarray) -> np.ndarray:
+    """Return the squared norm of each row in float64, minus infinity where a row is not finite."""
+    norms = np.einsum("ij,ij->i", X, X).astype(np.float64)
+    norms[~np.isfinite(norms)] = -np.inf
+    return norms
+
+
+def _farthest(X: np.ndarray, norms: np.ndarray, basis: np.ndarray, largest: float) -> tuple[int, np.ndarray]:
+    """Return the row with the largest residual and that residual, judged in float64 among the best candidates.
+
+    Candidates are the best rows and the first of those that rounding cannot tell from the best.
+    """
     count = min(_CANDIDATES, len(norms))
-    near = np.sort(np.argpartition(-norms, count - 1)[:count])
-    near = near[norms[near] >= 0] if (norms[near] >= 0).any() else near
+    best_rows = np.argpartition(-norms, count - 1)[:count]
+    rounding = 32 * np.finfo(X.dtype).eps * largest
+    near = np.union1d(best_rows, np.flatnonzero(norms >= norms[best_rows].max() - rounding)[:_CANDIDATES])
+    near = near[norms[near] > -np.inf]
     rest = X[near].astype(np.float64)
     for _ in range(2):
         rest -= (rest @ basis.T) @ basis
-    best = int(np.argmax(np.einsum("ij,ij->i", rest, rest)))
+    lengths = np.einsum("ij,ij->i", rest, rest)
+    best = int(np.argmax(lengths >= lengths.max() * (1 - 1e-12)))
     return int(near[best]), rest[best]
 
 
@@ -114,12 +126,14 @@ def smoothed_successive_projection(Z: np.ndarray, r: int, p: int) -> tuple[np.nd
     Nadisic, Gillis and Kervazo 2021, arXiv 2110.05528.
     """
     require_rank_possible(r, *Z.shape)
-    norms = np.einsum("ij,ij->i", Z, Z).astype(np.float64)
-    norms[~np.isfinite(norms)] = -1.0
+    norms = _squared_norms(Z)
+    largest = float(norms.max())
+    if largest <= 0:
+        raise DataError("no row is finite and not zero.")
     basis = np.empty((0, Z.shape[1]))
     vertices, members = [], []
     for step in range(r):
-        _, direction = _farthest(Z, norms, basis)
+        _, direction = _farthest(Z, norms, basis, largest)
         rows = farthest_rows(Z, direction, p)
         vertex = np.median(Z[rows].astype(np.float64), axis=0)
         rest = vertex - (vertex @ basis.T) @ basis
@@ -130,22 +144,36 @@ def smoothed_successive_projection(Z: np.ndarray, r: int, p: int) -> tuple[np.nd
         members.append(rows)
         basis = np.vstack([basis, rest / length])
         norms -= (Z @ basis[-1].astype(Z.dtype)).astype(np.float64) ** 2
-        norms[np.isnan(norms)] = -1.0
+        norms[np.isnan(norms)] = -np.inf
     return np.array(vertices), members
 
 
 def farthest_rows(Z: np.ndarray, direction: np.ndarray, p: int) -> np.ndarray:
-    """Return the p rows of Z with the largest product with `direction`, farthest first; ties go to the lowest index."""
-    score = Z @ direction.astype(Z.dtype)
-    np.nan_to_num(score, copy=False, nan=-np.inf)
-    if p >= len(score):
-        rows = np.arange(len(score))
-    else:
-        cut = np.partition(score, len(score) - p)[len(score) - p]
-        rows = np.flatnonzero(score > cut)
-        rows = np.concatenate([rows, np.flatnonzero(score == cut)[: p - len(rows)]])
-    rows = rows[np.isfinite(score[rows])]
-    return rows[np.lexsort((rows, -score[rows]))]
+    """Return the p rows of Z with the largest product with `direction`, farthest first; ties go to the lowest index.
+
+    A strided look at the rows gives a bound that about 2 p of them pass; one pass collects those, and only they are
+    ordered. Where the bound was too high or too low, it is moved.
+    """
+    from .kernels import rows_above
+
+    n, direction = len(Z), np.ascontiguousarray(direction, Z.dtype)
+    rows, scores = np.empty(min(n, 8 * p + 1024), np.int64), np.empty(min(n, 8 * p + 1024), Z.dtype)
+    look = Z[:: max(1, n // _LOOK)] @ direction
+    look = np.sort(look[np.isfinite(look)])[::-1]
+    wanted = 2.0 * p
+    while True:
+        place = int(wanted * len(look) / n)
+        bound = look[place] if place < len(look) else -np.inf
+        count = rows_above(Z, direction, Z.dtype.type(bound), rows, scores)
+        if count > len(rows):
+            rows, scores = np.empty(n, np.int64), np.empty(n, Z.dtype)
+        elif count >= min(p, n) or bound == -np.inf:
+            break
+        else:
+            wanted *= 4
+    found, score = rows[:count], scores[:count]
+    order = np.lexsort((found, -score))[:p]
+    return found[order]
 
 
 def grow_volume(

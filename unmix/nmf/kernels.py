@@ -101,6 +101,26 @@ def residual_of_rows(X, E, A, out):
 
 
 @kernel
+def rows_above(Z, direction, least, rows, scores):
+    """Collect the rows of Z whose product with `direction` is at least `least`; return how many there are.
+
+    Stops short, with a count above their number, where `rows` and `scores` cannot hold them all.
+    """
+    n, k = Z.shape
+    count = 0
+    for i in range(n):
+        s = Z.dtype.type(0.0)
+        for m in range(k):
+            s += Z[i, m] * direction[m]
+        if s >= least:
+            if count == len(rows):
+                return count + 1
+            rows[count], scores[count] = i, s
+            count += 1
+    return count
+
+
+@kernel
 def mean_3x3(Z, out):
     """Write the mean over each pixel's valid 3x3 neighbours (h, w, k); NaN marks an invalid pixel and stays NaN."""
     h, w, k = Z.shape

@@ -32,11 +32,12 @@ def passive_set_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarr
     c : ndarray, shape (2**r, r)
     """
     r = len(G)
+    size = np.sqrt(np.outer(np.diag(G), np.diag(G)))
     P = np.zeros((1 << r, r, r))
     c = np.zeros((1 << r, r))
     for code in range(1, 1 << r):
         S = np.flatnonzero((code >> np.arange(r)) & 1)
-        inverse = np.linalg.inv(G[np.ix_(S, S)])
+        inverse = np.linalg.inv((G / size)[np.ix_(S, S)]) / size[np.ix_(S, S)]
         if summed:
             column = inverse.sum(axis=1)
             c[code, S] = column / column.sum()

@@ -1,0 +1,43 @@
+"""Every example runs, and says something true."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def load(root: Path, name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, root / "examples" / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_every_example_is_run_here(root: Path) -> None:
+    names = {path.stem for path in (root / "examples").glob("*.py")}
+    assert names == {"scene", "stained_slide", "lambda_stack", "why_nmf_works"}
+
+
+def test_scene_finds_the_materials(root: Path, tmp_path: Path) -> None:
+    assert load(root, "scene").main(str(tmp_path / "out")) < 2.0
+    assert (tmp_path / "out" / "abundances.tif").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:the values look like brightfield")
+def test_stained_slide_is_reconstructed(root: Path, tmp_path: Path) -> None:
+    assert load(root, "stained_slide").main(str(tmp_path / "out")) < 0.05
+    assert (tmp_path / "out" / "abundances.ome.tif").is_file()
+
+
+def test_lambda_stack_finds_different_dyes(root: Path, tmp_path: Path) -> None:
+    peaks = load(root, "lambda_stack").main(str(tmp_path / "out"))
+    assert len(set(peaks)) == len(peaks)
+
+
+def test_why_nmf_works(root: Path) -> None:
+    assert load(root, "why_nmf_works").main() < 1e-5
