@@ -73,7 +73,7 @@ def blocks_of(image: xr.DataArray) -> list[Block]:
     spans = []
     for sizes in image.chunks[:2]:
         ends = np.cumsum(sizes)
-        spans.append([slice(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True)])
+        spans.append([slice(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True) if size])
     return [Block(rows, columns) for rows in spans[0] for columns in spans[1]]
 
 
@@ -81,6 +81,7 @@ def map_blocks(
     function: Callable[[np.ndarray, np.ndarray, Block], T],
     image: xr.DataArray,
     *,
+    blocks: list[Block] | None = None,
     stage: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
@@ -93,7 +94,7 @@ def map_blocks(
     from dask.delayed import delayed
     from threadpoolctl import threadpool_limits
 
-    blocks = blocks_of(image)
+    blocks = blocks_of(image) if blocks is None else blocks
     lock, done = threading.Lock(), 0
 
     def call(block: Block) -> T:
@@ -168,16 +169,26 @@ def gather_pixels(
         return image.data[rows, columns], valid[rows, columns]
     values = np.empty((len(positions), image.sizes["band"]), image.dtype)
     flags = np.zeros(len(positions), bool)
+    blocks, inside = _shared_out(blocks_of(image), rows, columns)
 
     def take(block_values: np.ndarray, block_valid: np.ndarray, block: Block) -> None:
-        inside = np.flatnonzero(
-            (rows >= block.rows.start)
-            & (rows < block.rows.stop)
-            & (columns >= block.columns.start)
-            & (columns < block.columns.stop)
-        )
-        y, x = rows[inside] - block.rows.start, columns[inside] - block.columns.start
-        values[inside], flags[inside] = block_values[y, x], block_valid[y, x]
+        mine = inside[block.rows.start, block.columns.start]
+        y, x = rows[mine] - block.rows.start, columns[mine] - block.columns.start
+        values[mine], flags[mine] = block_values[y, x], block_valid[y, x]
 
-    map_blocks(take, image, stage="sample", threads=threads, progress=progress)
+    map_blocks(take, image, blocks=blocks, stage="sample", threads=threads, progress=progress)
     return values, flags
+
+
+def _shared_out(
+    blocks: list[Block], rows: np.ndarray, columns: np.ndarray
+) -> tuple[list[Block], dict[tuple[int, int], np.ndarray]]:
+    """Return the blocks that hold any of the pixels, and which pixels each holds by its first row and column."""
+    row_stops = np.unique([block.rows.stop for block in blocks])
+    column_stops = np.unique([block.columns.stop for block in blocks])
+    holder = np.searchsorted(row_stops, rows, "right") * len(column_stops)
+    holder += np.searchsorted(column_stops, columns, "right")
+    order = np.argsort(holder, kind="stable")
+    parts = np.split(order, np.searchsorted(holder[order], np.arange(1, len(blocks))))
+    held = [(block, part) for block, part in zip(blocks, parts, strict=True) if len(part)]
+    return [block for block, _ in held], {(b.rows.start, b.columns.start): part for b, part in held}

@@ -53,7 +53,8 @@ def as_image(
     ----------
     values : array_like, shape (y, x, band), or DataArray with a ``band`` dimension
         Recorded or physical values, numpy- or Dask-backed. Not copied unless `scale` is given.
-        A DataArray may have its dimensions in any order and brings its own coordinates.
+        A DataArray may have its dimensions in any order and brings its own coordinates; pixels whose good bands all
+        equal its ``_FillValue`` attribute are not valid. Neither are masked pixels of a numpy masked array.
     wavelengths, fwhm : array_like, shape (band,), optional
         Band centres and widths in nanometres, in file order; NaN where unknown.
     good_bands : array_like of bool, shape (band,), optional
@@ -100,14 +101,16 @@ def as_image(
     (('y', 'x', 'band'), 'unknown')
     """
     if isinstance(values, xr.DataArray):
-        given = _given_by(values)
+        given = _given_by(values, scale)
         data: Any = _spatial_first(values).data
     else:
-        given = {}
+        given = _given_by_mask(values) if isinstance(values, np.ma.MaskedArray) else {}
         data = values if hasattr(values, "dask") else np.asarray(values)
     _check_array(data)
+    nodata = given.get("nodata")
     if scale is not None:
         data = _divided(data, scale)
+        nodata = None if nodata is None else float(np.float32(nodata) / np.float32(scale))
     n_bands = data.shape[2]
 
     bands: dict[str, Any] = {
@@ -124,17 +127,17 @@ def as_image(
     for key in ("y", "x", "spatial_ref"):
         if key in given:
             image = image.assign_coords({key: given[key]})
-    mask = given.get("valid") if valid is None else _as_mask(valid, data.shape[:2])
-    image = image.assign_coords(valid=(("y", "x"), _valid_pixels(data, bands["good_band"], mask)))
+    masks = [_as_mask(mask, data.shape[:2]) for mask in (given.get("valid"), valid) if mask is not None]
+    image = image.assign_coords(valid=(("y", "x"), _valid_pixels(data, bands["good_band"], masks, nodata)))
     image = _placed(image, pixel_size, pixel_unit, crs, transform)
 
     attrs = {
         key: given["attrs"][key]
         for key in ("quantity", "white_point", "source", "name")
-        if key in given.get("attrs", {})
+        if key in given.get("attrs", {}) and not (key == "quantity" and "quantity_guessed" in given["attrs"])
     }
-    georeferenced = crs is not None or "spatial_ref" in image.coords
-    image.attrs["quantity"] = check_quantity(quantity) or attrs.get("quantity") or guess_quantity(sample, georeferenced)
+    known = check_quantity(quantity) or check_quantity(attrs.get("quantity"))
+    image.attrs["quantity"] = known or guess_quantity(sample, has_crs(image))
     if quantity is None and "quantity" not in attrs:
         image.attrs["quantity_guessed"] = 1
     if white_point is not None:
@@ -169,12 +172,18 @@ def guess_quantity(sample: np.ndarray, georeferenced: bool = False) -> str:
     more than four bands are reflectance; anything else is unknown.
     """
     n_bands = sample.shape[-1]
-    if sample.dtype in (np.uint8, np.uint16) and n_bands == 3 and not georeferenced:
+    if sample.dtype.newbyteorder("=") in (np.uint8, np.uint16) and n_bands == 3 and not georeferenced:
         return "brightfield"
     finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample.ravel()[:0]
     if n_bands > 4 and finite.size and np.percentile(finite, 0.5) >= -0.1 and np.percentile(finite, 99.5) <= 2.0:
         return "reflectance"
     return "unknown"
+
+
+def has_crs(image: xr.DataArray) -> bool:
+    """Return whether the image has a coordinate reference system."""
+    attrs = image.coords["spatial_ref"].attrs if "spatial_ref" in image.coords else {}
+    return any(attrs.get(key) for key in ("crs_wkt", "spatial_ref", "grid_mapping_name"))
 
 
 def sample_rows(values: Any) -> np.ndarray:
@@ -209,8 +218,14 @@ def _divided(values: Any, scale: float) -> Any:
     return values.astype(np.float32) / np.float32(scale)
 
 
-def _given_by(image: xr.DataArray) -> dict[str, Any]:
-    given: dict[str, Any] = {"attrs": image.attrs, "encoding": image.encoding}
+def _given_by(image: xr.DataArray, scale: float | None) -> dict[str, Any]:
+    factor, offset = image.attrs.get("scale_factor", 1), image.attrs.get("add_offset", 0)
+    if scale is None and (factor != 1 or offset != 0):
+        raise DataError(
+            f"the values are not physical yet: scale_factor={factor} and add_offset={offset} wait in attrs. "
+            "Open the file with mask_and_scale=True, or give scale=."
+        )
+    given: dict[str, Any] = {"attrs": image.attrs, "encoding": image.encoding, "nodata": image.attrs.get("_FillValue")}
     coords = image.coords
     for key in _BAND_COORDS:
         if key in coords and coords[key].dims == ("band",):
@@ -219,6 +234,14 @@ def _given_by(image: xr.DataArray) -> dict[str, Any]:
         given["valid"] = coords["valid"].transpose("y", "x").data
     given.update({key: coords[key] for key in ("y", "x", "spatial_ref") if key in coords})
     return given
+
+
+def _given_by_mask(values: np.ma.MaskedArray) -> dict[str, Any]:
+    hidden = np.ma.getmaskarray(values)
+    if hidden.ndim != 3:
+        return {}
+    good = ~hidden.all(axis=(0, 1))
+    return {"good_band": good, "valid": ~hidden[:, :, good].any(axis=2)}
 
 
 def _spatial_first(image: xr.DataArray) -> xr.DataArray:
@@ -243,6 +266,8 @@ def _per_band(value: Any, given: Any, n_bands: int, argument: str, dtype: type) 
 
 
 def _as_mask(mask: Any, shape: tuple[int, int]) -> Any:
+    if isinstance(mask, xr.DataArray) and set(mask.dims) == {"y", "x"}:
+        mask = mask.transpose("y", "x").data
     mask = mask if hasattr(mask, "dask") else np.asarray(mask)
     if tuple(mask.shape) != tuple(shape):
         raise OptionError(
@@ -268,28 +293,34 @@ def _good_bands(values: Any, sample: np.ndarray, flagged: np.ndarray | None) -> 
     return good
 
 
-def _valid_pixels(values: Any, good: np.ndarray, mask: Any) -> Any:
+def _valid_pixels(values: Any, good: np.ndarray, masks: Sequence[Any], nodata: float | None) -> Any:
     if hasattr(values, "dask"):
-        valid = values.map_blocks(_finite_pixels, good, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
-        return valid if mask is None else valid & mask
+        valid = values.map_blocks(_usable, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+        for mask in masks:
+            valid = valid & mask
+        return valid
     valid = np.ones(values.shape[:2], bool)
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" or nodata is not None:
         rows = max(1, (1 << 24) // max(1, values.shape[1] * values.shape[2]))
         for top in range(0, values.shape[0], rows):
-            valid[top : top + rows] = _finite_pixels(values[top : top + rows], good)
-    return valid if mask is None else valid & np.asarray(mask)
+            valid[top : top + rows] = _usable(values[top : top + rows], good, nodata)
+    for mask in masks:
+        valid &= np.asarray(mask)
+    return valid
 
 
-def _finite_pixels(block: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Return where all good bands are finite; a matrix product finds the suspects, only they are looked at closely."""
-    if block.dtype.kind != "f":
-        return np.ones(block.shape[:2], bool)
+def _usable(block: np.ndarray, good: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Return where all good bands are finite and not all are nodata; only suspects are looked at closely."""
     flat = block.reshape(-1, block.shape[2])
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(flat @ np.ones(block.shape[2], block.dtype))
-    suspects = np.flatnonzero(~finite)
-    finite[suspects] = np.isfinite(flat[suspects][:, good]).all(axis=1)
-    return finite.reshape(block.shape[:2])
+    usable = np.ones(len(flat), bool)
+    if block.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            suspects = np.flatnonzero(~np.isfinite(flat @ np.ones(block.shape[2], block.dtype)))
+        usable[suspects] = np.isfinite(flat[suspects][:, good]).all(axis=1)
+    if nodata is not None:
+        suspects = np.flatnonzero(flat[:, np.argmax(good)] == nodata)
+        usable[suspects] &= ~(flat[suspects][:, good] == nodata).all(axis=1)
+    return usable.reshape(block.shape[:2])
 
 
 def _placed(image: xr.DataArray, size: Any, unit: str, crs: Any, transform: Any) -> xr.DataArray:

@@ -21,6 +21,11 @@ def spectral_angle(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     ndarray, shape (...)
         Angles between 0 and pi; NaN where a spectrum is zero.
 
+    Raises
+    ------
+    DataError
+        The shapes do not broadcast.
+
     References
     ----------
     Kruse et al. 1993, Remote Sens. Environ. 44, 145-163.
@@ -31,7 +36,11 @@ def spectral_angle(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     >>> spectral_angle([1.0, 0.0], [1.0, 1.0]).round(4)
     np.float64(0.7854)
     """
-    u, v = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    u, v = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    try:
+        u, v = np.broadcast_arrays(u, v)
+    except ValueError:
+        raise DataError(f"spectra of shape {u.shape} cannot be compared with {v.shape}.") from None
     known = np.isfinite(u) & np.isfinite(v)
     u, v = np.where(known, u, 0.0), np.where(known, v, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):

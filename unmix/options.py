@@ -15,6 +15,7 @@ from typing import Any
 from .errors import OptionError
 from .quantity import DEFAULT_CONSTRAINT, QUANTITIES
 
+_HUGE = 1e300
 METHODS = ("scene", "stains", "lambda")
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 ANCHORS = ("robust", "spa")
@@ -157,14 +158,15 @@ def _checked(knob: Field[Any], value: Any) -> Any:
     if about["kind"] is tuple:
         return _RANGES[name](name, value)
     if about["choices"]:
-        if value not in about["choices"]:
+        if not isinstance(value, str) or value not in about["choices"]:
             raise OptionError(f"{name}={value!r} is not known. Use one of {', '.join(about['choices'])}.")
         return value
     return _number(name, value, about["kind"], about["low"], about["high"])
 
 
 def _number(name: str, value: Any, kind: Any, low: float | None, high: float | None) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(float(value)):
+    numeric = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not numeric or not abs(value) < _HUGE:
         raise OptionError(f"{name}={value!r} is not a finite number.")
     value = kind(value) if kind is float or float(value).is_integer() else value
     if kind is int and not isinstance(value, int):
@@ -175,9 +177,16 @@ def _number(name: str, value: Any, kind: Any, low: float | None, high: float | N
     return value
 
 
+def _members(value: Any) -> Any:
+    """Return `value` to be walked through, refusing text: its letters are not its members."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError
+    return value
+
+
 def _range(name: str, value: Any) -> tuple[float, float]:
     try:
-        low, high = (float(v) for v in value)
+        low, high = (float(v) for v in _members(value))
     except (TypeError, ValueError):
         raise OptionError(f"{name}={value!r}: a range is two wavelengths in nm, such as (400, 2450).") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -195,7 +204,7 @@ def _ranges(name: str, value: Any) -> tuple[tuple[float, float], ...]:
 
 def _positive(name: str, value: Any) -> tuple[float, ...]:
     try:
-        numbers_ = tuple(float(v) for v in value)
+        numbers_ = tuple(float(v) for v in _members(value))
     except (TypeError, ValueError):
         raise OptionError(f"{name}={value!r}: give one positive number a channel.") from None
     if not numbers_ or not all(math.isfinite(v) and v > 0 for v in numbers_):

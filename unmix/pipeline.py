@@ -7,6 +7,7 @@ read -> image (y, x, band) -> valid pixels, good bands, additive values
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -224,7 +225,8 @@ def fit_endmembers(prepared: Prepared, n_endmembers: int | None, progress: Progr
     method = options.method or _method_for(image)
     if n_endmembers is None:
         raise OptionError("n_endmembers= says how many endmembers to find; it must be given.")
-    if isinstance(n_endmembers, bool) or int(n_endmembers) != n_endmembers or n_endmembers < 1:
+    whole = isinstance(n_endmembers, numbers.Real) and not isinstance(n_endmembers, bool) and n_endmembers % 1 == 0
+    if not whole or n_endmembers < 1:
         raise OptionError(f"n_endmembers={n_endmembers!r} is not a whole number of at least 1.")
     n_endmembers = int(n_endmembers)
     if method == "stains":
@@ -244,11 +246,16 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
     names: Sequence[str] | None = None
     if isinstance(endmembers, xr.Dataset):
         anchors = {k: endmembers[k].values for k in ("anchor_row", "anchor_col", "anchor_count") if k in endmembers}
-        endmembers = endmembers["endmembers"]
-    if isinstance(endmembers, xr.DataArray):
+        endmembers = endmembers.get("endmembers", endmembers)
+    if isinstance(endmembers, (xr.DataArray, xr.Dataset)):
+        if set(endmembers.dims) != {"endmember", "band"}:
+            raise OptionError(f"endmembers need the dimensions endmember and band; got {tuple(endmembers.dims)}.")
         endmembers = endmembers.transpose("endmember", "band")
         names = [str(n) for n in endmembers["endmember"].values] if "endmember" in endmembers.coords else None
-    spectra = np.asarray(endmembers, np.float64)
+    try:
+        spectra = np.asarray(endmembers, np.float64)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"endmembers must be numbers of shape (r, band): {error}.") from error
     n_bands = prepared.image.sizes["band"]
     if spectra.ndim != 2 or spectra.shape[1] != n_bands:
         raise OptionError(f"endmembers have shape {spectra.shape}; the image needs (r, {n_bands}), one value a band.")

@@ -94,7 +94,10 @@ def print_table(title: str, headings: list[str], rows: list[list[str]], numeric:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    look = SIMPLE_HEAD if any(headings) else None
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=look, show_header=any(headings), pad_edge=False
+    )
     for k, heading in enumerate(headings):
         table.add_column(heading, justify="left" if k < numeric else "right", overflow="fold")
     for row in rows:

@@ -43,7 +43,11 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r} is not a list of numbers such as 245,244,240.", param, ctx)
 
 
-_TUPLES: dict[str, tuple[click.ParamType, bool]] = {"bands": (Range(), False), "exclude": (Range(), True), "white_point": (Numbers(), False)}
+_TUPLES: dict[str, tuple[click.ParamType, bool]] = {
+    "bands": (Range(), False),
+    "exclude": (Range(), True),
+    "white_point": (Numbers(), False),
+}
 
 
 def option_flags(door: str) -> Callable[[Command], Command]:

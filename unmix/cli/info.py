@@ -58,8 +58,14 @@ def _facts(image: Any) -> list[tuple[str, str]]:
 
 
 def _recorded(encoding: dict[str, Any]) -> str:
-    wanted = {"dtype": "as", "scale_factor": "scale", "scale": "scale", "offset": "offset", "nodata": "no data"}
-    return ", ".join(f"{label} {encoding[name]}" for name, label in wanted.items() if encoding.get(name) is not None)
+    if "recorded_dtype" not in encoding:
+        return ""
+    trivial = {"scale": 1.0, "offset": 0.0, "nodata": None}
+    told = {"scale": "times {}", "offset": "plus {}", "nodata": "no data {}"}
+    changes = [
+        told[name].format(encoding[name]) for name, usual in trivial.items() if encoding.get(name, usual) != usual
+    ]
+    return ", ".join([np.dtype(encoding["recorded_dtype"]).name, *changes])
 
 
 def _wavelengths(image: Any) -> str:
