@@ -1,11 +1,12 @@
 """The clean scene without pure pixels: pixel anchors do not enclose it, so its simplex is found by volume instead.
 
 A gate decides, from the image alone: the noise of every abundance is below 0.03, and more than 5 % of the pixels lie
-outside the simplex of the best pixel anchors. Neither holds on any real scene tried; both hold on clean mixtures.
+outside the simplex of the best pixel anchors. Large images are looked at on a coarser lattice. Neither holds on any real scene tried; both hold on clean mixtures.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from .projection import leading_directions, project_image
 _MOST_NOISE = 0.03
 _LEAST_OUTSIDE = 0.05
 _MOST_POINTS = 8000
+_MOST_PIXELS = 125_000
 _DARKEST = 1e-6
 
 
@@ -63,7 +65,8 @@ def enclosing_simplex(
     """Return the endmembers of a clean scene without pure pixels, or None where the gate stays shut."""
     axes, moments = leading_directions(additive, r)
     Y = project_image(image, rule, axes, np.zeros(r), options, progress)
-    lift = lift_at_equal_brightness(Y, axes @ space.mean)
+    lattice = max(1, math.isqrt(Y.shape[0] * Y.shape[1] // _MOST_PIXELS))
+    lift = lift_at_equal_brightness(Y[::lattice, ::lattice], axes @ space.mean)
     anchors = adaptive_anchors(lift, space.noise(r), float(moments[r]) if len(moments) > r else 0.0)
     if anchors.tau.max() >= _MOST_NOISE or anchors.outside <= _LEAST_OUTSIDE:
         return None
@@ -71,7 +74,7 @@ def enclosing_simplex(
     V = enclose_softly(anchors.points[::step], anchors.vertices, anchors.tau, anchors.relative_noise[::step])
     shapes = np.maximum((lift.centre + V[:, : r - 1] @ lift.axes.T) @ axes, _DARKEST)
     spectra = shapes / _brightness(additive, shapes)[:, None]
-    return EnclosingSimplex(spectra, _nearest_pixels(lift.F.reshape(-1, r - 1), V), _notes(anchors))
+    return EnclosingSimplex(spectra, _nearest_pixels(lift.F, V, lattice, image.sizes["x"]), _notes(anchors))
 
 
 def _brightness(additive: np.ndarray, shapes: np.ndarray) -> np.ndarray:
@@ -85,9 +88,11 @@ def _brightness(additive: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     return np.where(factors > 0, factors, typical)
 
 
-def _nearest_pixels(F: np.ndarray, V: np.ndarray) -> np.ndarray:
-    """Return the flat position of the pixel nearest to each vertex."""
-    return np.array([int(np.nanargmin(((F - v[:-1]) ** 2).sum(axis=1))) for v in V], np.int64)
+def _nearest_pixels(F: np.ndarray, V: np.ndarray, lattice: int, width: int) -> np.ndarray:
+    """Return the flat position in the image of the looked-at pixel nearest to each vertex."""
+    nearest = np.array([int(np.nanargmin(((F - v[:-1]) ** 2).sum(axis=2))) for v in V], np.int64)
+    rows, columns = np.divmod(nearest, F.shape[1])
+    return rows * lattice * width + columns * lattice
 
 
 def _notes(anchors: AdaptiveAnchors) -> dict[str, Any]:
