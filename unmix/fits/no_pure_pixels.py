@@ -1,7 +1,8 @@
 """The clean scene without pure pixels: pixel anchors do not enclose it, so its simplex is found by volume instead.
 
 A gate decides, from the image alone: the noise of every abundance is below 0.03, and more than 5 % of the pixels lie
-outside the simplex of the best pixel anchors. Large images are looked at on a coarser lattice. Neither holds on any real scene tried; both hold on clean mixtures.
+outside the simplex of the best pixel anchors. Neither holds on any real scene tried; both hold on clean mixtures.
+Large images are looked at on a coarser lattice.
 """
 
 from __future__ import annotations

@@ -1,0 +1,50 @@
+"""The manifest: valid, found, its names lead to callables, and the two files agree."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+
+npe2 = pytest.importorskip("npe2")
+
+
+@pytest.fixture(scope="module")
+def manifest(root):
+    return npe2.PluginManifest.from_file(root / "unmix" / "napari.yaml")
+
+
+def test_the_installed_manifest_is_the_one_in_the_tree(manifest):
+    assert npe2.PluginManifest.from_distribution("unmix").contributions == manifest.contributions
+
+
+def test_root_manifest_leads_to_the_packages(root):
+    text = (root / "napari.yaml").read_text()
+    assert text == (root / "unmix" / "napari.yaml").read_text() or text.strip() == "unmix/napari.yaml"
+
+
+def test_every_command_is_callable(manifest):
+    pytest.importorskip("qtpy.QtWidgets")
+    commands = manifest.contributions.commands
+    assert len(commands) == 5
+    for command in commands:
+        assert callable(npe2.manifest.utils.import_python_name(command.python_name))
+
+
+def test_every_contribution_has_its_command(manifest):
+    known = {command.id for command in manifest.contributions.commands}
+    given = [*manifest.contributions.readers, *manifest.contributions.widgets, *manifest.contributions.sample_data]
+    assert {contribution.command for contribution in given} == known
+
+
+def test_the_reader_claims_no_files_of_everybody(manifest):
+    (reader,) = manifest.contributions.readers
+    assert not any(
+        fnmatch.fnmatch(name, p) for p in reader.filename_patterns for name in ("a", "a.tif", "a.tiff", "a.png")
+    )
+
+
+def test_the_samples_are_the_samples(manifest):
+    from unmix.samples import sample_names
+
+    assert [sample.key for sample in manifest.contributions.sample_data] == list(sample_names())

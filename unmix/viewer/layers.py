@@ -1,0 +1,193 @@
+"""From a result to napari layers, as plain tuples (data, keywords, type); no viewer and no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..image import sample_rows
+from ..materials.colours import INVALID, endmember_colours, visible_density
+from .placement import Placement
+from .sources import KEY, LayerData
+
+STAINED = ("brightfield", "optical_density")
+NAMELESS = "endmember "
+_STEPS = 64
+_TOP_PERCENTILE = 99.8
+_FRACTIONS = ("shade", "sum_to_one")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the layers of one run say about where they come from.
+
+    Parameters
+    ----------
+    source : str
+        Name of the layer that was unmixed; the maps are called after it.
+    source_id : str
+        Its unique id; the next run of the same layer updates the same maps.
+    run_id : str
+        Which run made them.
+    params : mapping
+        What was asked for.
+    """
+
+    source: str
+    source_id: str = ""
+    run_id: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def layer(self, data: Any, kind: str, title: str, role: str, endmember: str = "", **keywords: Any) -> LayerData:
+        """Return one layer tuple, named and labelled."""
+        known = {
+            "role": role,
+            "endmember": endmember,
+            "source": self.source,
+            "source_id": self.source_id,
+            "run_id": self.run_id,
+            "params": dict(self.params),
+        }
+        return data, {"name": f"{self.source} | {title}", "metadata": {KEY: known}, **keywords}, kind
+
+
+def result_layers(result: xr.Dataset, shown: Shown, placement: Placement | None = None) -> list[LayerData]:
+    """Return the layers that show a result, bottom first.
+
+    Parameters
+    ----------
+    result : Dataset
+        As from `unmix.unmix`; stays lazy where it is lazy.
+    shown : Shown
+        Source, run and parameters, for names and metadata.
+    placement : Placement, optional
+        How the source lies in the scene; from the result's own coordinates when not given.
+
+    Returns
+    -------
+    list of (data, keywords, type)
+        Hidden: brightness, residual, dominant endmember. Visible: one map an endmember, anchors where there are any.
+
+    Examples
+    --------
+    >>> import numpy as np, unmix
+    >>> from unmix.viewer.layers import Shown, result_layers
+    >>> image = unmix.as_image(np.random.default_rng(0).random((20, 20, 6)).astype("float32"), quantity="reflectance")
+    >>> [keywords["name"] for _, keywords, _ in result_layers(unmix.unmix(image, 2), Shown("field"))][-2]
+    'field | endmember 2'
+    """
+    placed = (placement or Placement.of_image(result)).of_map()
+    look = _Look.of(result)
+    layers = [*_quality_maps(result, shown, placed), _dominant(result, shown, placed, look)]
+    layers += [_abundance_map(result, index, shown, placed, look) for index in range(result.sizes["endmember"])]
+    anchors = _anchors(result, shown, placed, look)
+    return layers + ([anchors] if anchors is not None else [])
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How the maps of one result are drawn: one colour an endmember, and how far the scale goes."""
+
+    stained: bool
+    colours: np.ndarray
+    density: np.ndarray | None
+    tops: np.ndarray
+
+    @classmethod
+    def of(cls, result: xr.Dataset) -> _Look:
+        quantity = str(result.attrs.get("quantity", "unknown"))
+        fractions = result.attrs.get("constraint", "shade" if "brightness" in result else "") in _FRACTIONS
+        spectra = result["endmembers"].values
+        wavelengths = result.coords["wavelength"].values if "wavelength" in result.coords else None
+        stained = quantity in STAINED
+        density = visible_density(spectra, wavelengths) if stained else None
+        tops = np.ones(len(spectra)) if fractions else _tops(result["abundances"].data)
+        if stained:
+            tops = np.full(len(spectra), tops.max())  # one scale: amounts of stain are compared with each other
+        return cls(stained, endmember_colours(spectra, quantity, wavelengths), density, tops)
+
+    def colormap(self, index: int, name: str) -> Any:
+        """Return the colours of one map: white light through more and more of the stain, or black to the colour."""
+        from napari.utils.colormaps import Colormap
+
+        if not self.stained:
+            return Colormap([[0, 0, 0], self.colours[index]], name=f"{name} (unmix)")
+        density = -np.log(np.maximum(self.colours[index], 1e-3)) if self.density is None else self.density[index]
+        amount = np.linspace(0.0, self.tops[index], _STEPS)[:, None]
+        light = np.exp(-amount * np.maximum(density, 0.0))
+        return Colormap(light, name=f"{name} (unmix)", nan_color="white")
+
+
+def _quality_maps(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any]) -> list[LayerData]:
+    """Return the hidden layers that say how well the image is explained."""
+    layers = []
+    if "brightness" in result:
+        look: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0.0, 1.0), "visible": False}
+        layers.append(shown.layer(result["brightness"].data, "image", "brightness", "brightness", **look, **placed))
+    residual = result["residual"].data
+    look = {"colormap": "magma", "contrast_limits": (0.0, _top(residual)), "visible": False}
+    return [*layers, shown.layer(residual, "image", "residual", "residual", **look, **placed)]
+
+
+def _dominant(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData:
+    """Return the hidden labels of the endmember that is most of each pixel; 0 where there is none."""
+    abundances = result["abundances"].fillna(0.0)
+    labels = (abundances.argmax("endmember") + 1).where(abundances.max("endmember") > 0, 0).astype(np.uint8)
+    names = [str(name) for name in result["endmember"].values]
+    colours: dict[int | None, Any] = {k + 1: np.append(colour, 1.0) for k, colour in enumerate(look.colours)}
+    style: dict[str, Any] = {"colormap": {None: INVALID, 0: "transparent", **colours}, "opacity": 1.0, "visible": False}
+    features: dict[str, Any] = {"index": [0, *colours], "endmember": ["none", *names]}
+    return shown.layer(labels.data, "labels", "dominant", "dominant", features=features, **style, **placed)
+
+
+def _abundance_map(result: xr.Dataset, index: int, shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData:
+    name = str(result["endmember"].values[index])
+    return shown.layer(
+        result["abundances"].data[index],
+        "image",
+        name,
+        "abundance",
+        name,
+        colormap=look.colormap(index, name),
+        contrast_limits=(0.0, float(look.tops[index])),
+        blending="multiplicative" if look.stained else "additive",
+        **placed,
+    )
+
+
+def _anchors(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData | None:
+    """Return the pixels behind the endmembers as named points, or None where no pixel stands behind any."""
+    places = np.stack([result["anchor_row"].values, result["anchor_col"].values], axis=1)
+    found = (places >= 0).all(axis=1)
+    if not found.any():
+        return None
+    side = min(result.sizes["y"], result.sizes["x"])
+    size = max(2.0, side / 40)
+    ink = "black" if look.stained else "white"
+    names = [str(name) for name in result["endmember"].values[found]]
+    text = {"string": "{label}", "color": ink, "size": 10, "anchor": "center", "translation": [1.2 * size, 0.0]}
+    style: dict[str, Any] = {
+        "face_color": np.column_stack([look.colours[found], np.ones(found.sum())]),
+        "border_color": ink,
+        "border_width": 0.15,
+        "size": size,
+        "text": text,
+        "features": {"endmember": names, "label": [name.removeprefix(NAMELESS) for name in names]},
+    }
+    return shown.layer(places[found].astype(float), "points", "anchors", "anchors", **style, **placed)
+
+
+def _tops(abundances: Any) -> np.ndarray:
+    """Return where the scale of each map ends, from a few rows."""
+    return np.array([_top(abundances[index]) for index in range(len(abundances))])
+
+
+def _top(values: Any) -> float:
+    rows = sample_rows(values[..., None]) if hasattr(values, "dask") else np.asarray(values)[::3, ::3]
+    finite = rows[np.isfinite(rows)]
+    top = float(np.percentile(finite, _TOP_PERCENTILE)) if finite.size else 1.0
+    return top if top > 0 else 1.0

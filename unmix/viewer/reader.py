@@ -1,0 +1,107 @@
+"""napari's way to open files through unmix: spectral images, slides, and results with all their maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .sources import LayerData
+
+PathOrPaths = str | Sequence[str]
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_STARTS = {
+    ".hdr": (b"ENVI",),
+    ".npz": (b"PK\x03\x04",),
+    ".mat": (b"MATLAB 5.0", _HDF5),
+    ".nc": (_HDF5,),
+    ".lsm": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    ".svs": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    ".ndpi": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
+"""First bytes of the files unmix claims, by the ending of their name."""
+
+_MATLAB_HDF5_HEADER = b"MATLAB 7.3"
+_RESULT_VARIABLES = ("abundances", "endmembers", "residual")
+
+
+def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
+    """Return the function that opens `path`, or None where its first bytes are not of a kind unmix reads.
+
+    Parameters
+    ----------
+    path : str or list of str
+        File or files napari was asked to open.
+
+    Returns
+    -------
+    callable or None
+        Takes `path` and returns napari layers.
+    """
+    paths = [path] if isinstance(path, str) else list(path)
+    return open_layers if paths and all(_claimed(Path(one)) for one in paths) else None
+
+
+def open_layers(path: PathOrPaths) -> list[LayerData]:
+    """Open files as napari layers.
+
+    Parameters
+    ----------
+    path : str or list of str
+        Files that `get_reader` accepted.
+
+    Returns
+    -------
+    list of (data, keywords, type)
+        One layer an image, lazy where its reader is; the maps of a result.
+
+    Raises
+    ------
+    ReadError
+        A file is damaged or does not hold an image.
+    """
+    from .opening import settle
+
+    paths = [path] if isinstance(path, str) else list(path)
+    return settle([layer for one in paths for layer in _layers_of(Path(one))])
+
+
+def _layers_of(path: Path) -> list[LayerData]:
+    from ..readers import open_result, read
+    from .layers import Shown, result_layers
+    from .sources import layer_of_image
+
+    if not _is_result(path):
+        return [layer_of_image(read(path))]
+    result = open_result(path)
+    return result_layers(result, Shown(str(result.attrs.get("name") or path.stem), source_id=str(path)))
+
+
+def _claimed(path: Path) -> bool:
+    """Say whether a file begins like one of those unmix reads; a `.nc` file must be a result."""
+    starts = _STARTS.get(path.suffix.lower(), ())
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    if path.suffix.lower() == ".nc":
+        return _is_result(path)
+    return start.lstrip().startswith(starts) or (
+        path.suffix.lower() == ".mat" and start.startswith(_MATLAB_HDF5_HEADER)
+    )
+
+
+def _is_result(path: Path) -> bool:
+    """Say whether a file is a result of unmix, by the names of its variables."""
+    if path.suffix.lower() != ".nc":
+        return False
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return all(name in file for name in _RESULT_VARIABLES)
+    except OSError:
+        return False

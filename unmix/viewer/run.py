@@ -1,0 +1,107 @@
+"""A run of the pipeline in napari's worker thread, that can be watched and stopped."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+from napari.qt.threading import create_worker
+
+from ..errors import Cancelled, UnmixError, UnmixWarning
+from .layers import Shown, result_layers
+from .request import Request
+from .sources import LayerData
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run that came to its end hands to the panel.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    result : Dataset
+        What the pipeline returned.
+    layers : list of (data, keywords, type)
+        How it is shown.
+    warnings : tuple of str
+        What the user should know about it, one sentence each.
+    """
+
+    request: Request
+    result: xr.Dataset
+    layers: list[LayerData]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why the pipeline would not run, in one sentence."""
+
+    reason: str
+
+
+class Run:
+    """One request on its way through the pipeline.
+
+    Parameters
+    ----------
+    request : Request
+        What to do.
+    returned : callable
+        Called in the main thread with `Finished` or `Refused`; not called after `cancel`.
+    ended : callable
+        Called in the main thread when the worker has ended, whatever happened.
+    """
+
+    def __init__(
+        self, request: Request, returned: Callable[[Finished | Refused], None], ended: Callable[[], None]
+    ) -> None:
+        self.request = request
+        self.run_id = uuid.uuid4().hex[:12]
+        self.stage, self.done, self.total = "", 0, 0
+        self._worker: Any = create_worker(self, _start_thread=False)
+        self._worker.returned.connect(returned)
+        self._worker.finished.connect(ended)
+
+    def __str__(self) -> str:
+        return f"unmixing of {self.request.source.name}"
+
+    def start(self) -> None:
+        """Start the worker."""
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Ask the pipeline to stop; it does so when it next reports progress, and nothing is returned."""
+        self._worker.quit()
+
+    @property
+    def cancelled(self) -> bool:
+        return bool(self._worker.abort_requested)
+
+    def _progress(self, stage: str, done: int, total: int) -> None:
+        """Take the pipeline's report; called from its threads, so it only notes it down for the panel to look at."""
+        if self.cancelled:
+            raise Cancelled("the run was cancelled.")
+        self.stage, self.done, self.total = stage, done, total
+
+    def __call__(self) -> Finished | Refused | None:
+        """Do the work, in the worker's thread."""
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                result = self.request.run(self._progress)
+        except Cancelled:
+            return None
+        except UnmixError as error:
+            return Refused(str(error))
+        source = self.request.source
+        shown = Shown(source.name, source.identity, self.run_id, self.request.params())
+        layers = result_layers(result, shown, source.placement)
+        notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UnmixWarning))
+        return Finished(self.request, result, layers, tuple(notes))

@@ -1,0 +1,216 @@
+"""From an image to the layer that shows it, and from any suitable napari layer back to the image (y, x, band)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..errors import DataError
+from ..image import as_image, guess_quantity, sample_rows
+from ..light.beer_lambert import full_scale
+from .placement import PIXEL, Placement
+
+LayerData = tuple[Any, dict[str, Any], str]
+KEY = "unmix"
+"""Where a layer's metadata keeps what unmix knows about it."""
+
+_LIMITS = (0.5, 99.5)
+_SHORT = {"micrometer": "um", "micron": "um"}
+
+
+@dataclass(frozen=True)
+class SourceLayer:
+    """A napari layer as the pipeline sees it; light to make, its image is built where it is needed.
+
+    Parameters
+    ----------
+    identity : str
+        The layer's own unique id; survives renaming.
+    name : str
+        The layer's name.
+    placement : Placement
+        How it lies in the scene; the maps will lie the same way.
+    values : array (y, x, band) or DataArray
+        The numbers; an image of `unmix.read` where the layer came from unmix.
+    quantity : str
+        What the numbers are, as far as the file or a guess says.
+    guessed : bool
+        Whether the quantity is a guess.
+    suggested_endmembers : int or None
+        How many endmembers to offer, where whoever made the layer knows.
+    """
+
+    identity: str
+    name: str
+    placement: Placement
+    values: Any
+    quantity: str
+    guessed: bool
+    suggested_endmembers: int | None = None
+
+    @property
+    def n_bands(self) -> int:
+        return int(self.values.shape[2])
+
+    def image(self) -> xr.DataArray:
+        """Return the image; a foreign layer's values are looked through once for pixels that are not finite."""
+        if isinstance(self.values, xr.DataArray):
+            return self.values
+        calibrated = PIXEL not in self.placement.units
+        return as_image(
+            self.values,
+            name=self.name,
+            pixel_size=self.placement.scale if calibrated else None,
+            pixel_unit=_SHORT.get(self.placement.units[0], self.placement.units[0]),
+        )
+
+
+def layer_of_image(image: xr.DataArray, **facts: Any) -> LayerData:
+    """Return the napari layer that shows an image: a picture where it is one, else a stack (band, y, x).
+
+    Parameters
+    ----------
+    image : DataArray, dims (y, x, band)
+        Stays lazy where it is lazy, and stays reachable in the layer's metadata.
+    **facts
+        Further facts for the metadata, such as ``suggested_endmembers``.
+    """
+    placement = Placement.of_image(image)
+    sample = sample_rows(image.data)
+    picture = _is_picture(image)
+    shown = _as_picture(image, sample) if picture else image.data.transpose(2, 0, 1)
+    known = {"role": "source", "image": image, "shown": shown, **facts}
+    keywords = {"name": name_of(image), "metadata": {KEY: known}}
+    if picture:
+        return shown, {**keywords, **placement.of_map(), "rgb": True}, "image"
+    good = image.coords["good_band"].values
+    known["telling_band"] = telling_band(sample, good)
+    limits = contrast_limits(sample[..., good])
+    return shown, {**keywords, **placement.of_cube(), "contrast_limits": limits, "colormap": "gray"}, "image"
+
+
+def is_source(layer: Any) -> bool:
+    """Say whether a napari layer can be unmixed: a picture, or a stack with one axis before y and x."""
+    if type(layer).__name__ != "Image" or about(layer).get("role", "source") != "source":
+        return False
+    return bool(layer.ndim == 2 if layer.rgb else layer.ndim == 3)
+
+
+def source_of_layer(layer: Any) -> SourceLayer:
+    """Return what the pipeline needs of a napari layer, without walking over its values.
+
+    Raises
+    ------
+    DataError
+        The layer is not an image with bands.
+    """
+    if not is_source(layer):
+        raise DataError(f"layer '{layer.name}' has no bands; choose a colour picture or a stack (band, y, x).")
+    data = layer.data[0] if layer.multiscale else layer.data
+    known = about(layer)
+    place = {"identity": str(layer.unique_id), "name": layer.name, "placement": Placement.of_layer(layer)}
+    image = _image_behind(known, data, layer.rgb)
+    if image is None:
+        values = _spatial_first(data, layer.rgb)
+        return SourceLayer(**place, values=values, quantity=guess_quantity(sample_rows(values)), guessed=True)
+    return SourceLayer(
+        **place,
+        values=image,
+        quantity=image.attrs["quantity"],
+        guessed=bool(image.attrs.get("quantity_guessed")),
+        suggested_endmembers=known.get("suggested_endmembers"),
+    )
+
+
+def about(layer: Any) -> dict[str, Any]:
+    """Return what unmix wrote into a layer's metadata, empty for anybody else's layer."""
+    known = layer.metadata.get(KEY)
+    return known if isinstance(known, dict) else {}
+
+
+def known_by(layer: LayerData) -> dict[str, Any]:
+    """Return what unmix wrote into the metadata of a layer that is still a tuple."""
+    return layer[1]["metadata"][KEY]
+
+
+def name_of(image: xr.DataArray) -> str:
+    """Return what to call an image: its name, else the stem of its file."""
+    return str(image.attrs.get("name") or Path(str(image.attrs.get("source") or "image")).stem)
+
+
+def contrast_limits(sample: np.ndarray) -> tuple[float, float]:
+    """Return display limits from a sample of the values, so that napari need not scan the whole image."""
+    finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample.ravel()
+    low, high = (float(v) for v in np.percentile(finite, _LIMITS)) if finite.size else (0.0, 1.0)
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def telling_band(sample: np.ndarray, good: np.ndarray) -> int:
+    """Return the good band with most structure, from a few rows (rows, columns, bands) of an image.
+
+    Structure is the variance less the part that neighbouring pixels do not share, which is noise; a band that is
+    mostly noise is taken only where there is no other.
+    """
+    best, most = int(np.flatnonzero(good)[0]), (False, 0.0)
+    for band in np.flatnonzero(good):
+        values = sample[..., band].astype(np.float64)
+        steps = np.diff(values, axis=1)
+        values, steps = values[np.isfinite(values)], steps[np.isfinite(steps)]
+        if steps.size == 0:
+            continue
+        structure = values.var() - 0.5 * steps.var()
+        score = (bool(structure > 0.5 * values.var()), float(structure))
+        if score > most:
+            best, most = int(band), score
+    return best
+
+
+def _is_picture(image: xr.DataArray) -> bool:
+    return image.sizes["band"] == 3 and (image.attrs["quantity"] == "brightfield" or image.dtype == np.uint8)
+
+
+def _as_picture(image: xr.DataArray, sample: np.ndarray) -> Any:
+    """Return 8-bit colours for the screen; the image's own array where it is 8-bit already."""
+    if image.dtype == np.uint8:
+        return image.data
+    white = image.attrs.get("white_point")
+    if white is None:
+        white = full_scale(sample) if sample.dtype.kind in "ui" else max(1.0, float(np.nanmax(sample)))
+    gain = (255.0 / np.asarray(white, np.float64)).astype(np.float32)
+    if hasattr(image.data, "dask"):
+        return image.data.map_blocks(_to_eight_bits, gain, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    return _to_eight_bits(image.data, gain)
+
+
+def _to_eight_bits(values: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    return np.clip(np.nan_to_num(values * gain), 0, 255).astype(np.uint8)
+
+
+def _image_behind(known: dict[str, Any], data: Any, rgb: bool) -> xr.DataArray | None:
+    """Return the image a layer was made from; with the layer's values where somebody has changed them."""
+    image = known.get("image")
+    if not isinstance(image, xr.DataArray):
+        return None
+    if data is known.get("shown"):
+        return image
+    values = _spatial_first(data, rgb)
+    if values.shape != image.shape:
+        return None
+    changed = image.copy(data=values)
+    if values.dtype != image.dtype:
+        changed.attrs.pop("white_point", None)
+    return changed
+
+
+def _spatial_first(data: Any, rgb: bool) -> Any:
+    """Return a layer's values as (y, x, band), without a copy."""
+    data = data.data if isinstance(data, xr.DataArray) else data
+    if not hasattr(data, "transpose"):
+        import dask.array as da
+
+        data = da.from_array(data)
+    return data[..., :3] if rgb else data.transpose(1, 2, 0)
