@@ -32,7 +32,9 @@ def select_bands(
         if not keep.any():
             span = f"{np.nanmin(wavelength):g} to {np.nanmax(wavelength):g} nm"
             raise OptionError(f"bands={bands[0]:g}-{bands[1]:g} nm keeps no band; the image spans {span}.")
-        image = image.isel(band=np.flatnonzero(keep))
+        kept = np.flatnonzero(keep)
+        whole = len(kept) == kept[-1] - kept[0] + 1
+        image = image.isel(band=slice(int(kept[0]), int(kept[-1]) + 1) if whole else kept)
     wavelength = image.coords["wavelength"].values
     good = image.coords["good_band"].values.copy()
     for low, high in exclude:
@@ -45,9 +47,12 @@ def select_bands(
 def good_band_index(image: xr.DataArray, sample: np.ndarray) -> np.ndarray:
     """Return the positions of the bands used: good, finite and not all zero in a sample (n, band) of valid pixels.
 
-    A band that is zero in every sampled pixel carries nothing; it is left out with a warning.
+    A band that is zero in every sampled pixel carries nothing; it is left out with a warning. In transmitted light zero
+    is black, which is something.
     """
     good = image.coords["good_band"].values.copy()
+    if image.attrs["quantity"] == "brightfield":
+        return np.flatnonzero(good)
     empty = good & ~np.any(np.nan_to_num(sample) != 0, axis=0)
     if empty.all() or not (good & ~empty).any():
         raise DataError("every good band is zero in every sampled pixel: there is nothing to unmix.")

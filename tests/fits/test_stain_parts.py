@@ -1,0 +1,122 @@
+"""The pieces of the stain fit: gates, plane and edges, refinement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unmix.fits.stain_gates import cosine_to_cones, gate_pixels
+from unmix.fits.stain_plane import find_corners, find_edges
+from unmix.fits.stain_refine import refine_stain_vectors
+from unmix.materials.stains import reference_vectors
+
+HE = ("hematoxylin", "eosin")
+H_DAB = ("hematoxylin", "dab")
+
+
+def angles(a, b):
+    return np.degrees(np.arccos(np.clip(np.sum(np.asarray(a) * np.asarray(b), axis=1), -1, 1)))
+
+
+def test_angle_to_a_cone_against_a_dense_search():
+    rng = np.random.default_rng(0)
+    a, b = reference_vectors(HE)
+    directions = rng.normal(size=(200, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    t = np.linspace(0, 1, 4001)[:, None]
+    cone = (1 - t) * a + t * b
+    cone /= np.linalg.norm(cone, axis=1, keepdims=True)
+    np.testing.assert_allclose(cosine_to_cones(directions, [(a, b)]), (directions @ cone.T).max(axis=1), atol=1e-6)
+
+
+def test_each_gate_drops_what_it_is_for():
+    h, e = reference_vectors(HE)
+    density = np.array([0.1 * h, 0.8 * h, 0.8 * e, 3.0 * h, 0.8 * h, [0.9, 0.5, -0.2], [0, 0, 1.0], 0.6 * h + 0.4 * e])
+    clipped = np.array([0, 0, 0, 0, 1, 0, 0, 0], bool)
+    kept, counts = gate_pixels(density, clipped, HE)
+    np.testing.assert_array_equal(kept, [1, 2, 7])
+    assert counts == {
+        "gate_background": 1, "gate_clipped": 1, "gate_over_dense": 1, "gate_brighter_than_white": 1,
+        "pixels_with_stain_density": 4, "gate_colour": 1, "gate_grey": 0,
+    }  # fmt: skip
+
+
+def test_grey_is_dropped_for_h_dab_and_kept_where_it_is_a_mixture_of_the_stains():
+    grey = np.full((1, 3), 0.5)
+    assert gate_pixels(grey, np.zeros(1, bool), H_DAB)[1]["gate_grey"] == 1
+    names = ("methyl green", "ponceau fuchsin")
+    assert gate_pixels(grey, np.zeros(1, bool), names)[1]["gate_grey"] == 0
+
+
+def test_edges_of_noiseless_mixtures_are_the_ends_of_the_fan():
+    truth = reference_vectors(HE)
+    share = np.linspace(0, 1, 5001)
+    density = share[:, None] * truth[0] + (1 - share)[:, None] * truth[1]
+    corners = find_edges(density, truth)
+    assert angles(corners.vectors, truth).max() < 1.0
+    assert corners.n_off_plane == 0
+    swapped = find_edges(density, truth[::-1])
+    np.testing.assert_allclose(swapped.vectors, corners.vectors[::-1], atol=1e-12)
+
+
+def test_refinement_without_penalties_leaves_exact_vectors_alone():
+    truth = reference_vectors(HE)
+    amounts = np.random.default_rng(0).gamma(1.0, 0.5, (2000, 2))
+    refined = refine_stain_vectors(amounts @ truth, truth, truth, sparsity=0.0)
+    np.testing.assert_allclose(refined.vectors, truth, atol=1e-9)
+    np.testing.assert_allclose(refined.shares, amounts.sum(axis=0) / amounts.sum(), atol=1e-6)
+    assert refined.stop_reason == "converged"
+
+
+def test_refinement_draws_vectors_that_are_too_wide_inwards_and_stronger_anchors_hold_them():
+    truth = reference_vectors(HE)
+    rng = np.random.default_rng(0)
+    density = np.maximum(rng.gamma(1.0, 0.5, (4000, 2)) @ truth + rng.normal(0, 0.02, (4000, 3)), 0)
+    wide = np.maximum(truth + 0.25 * (truth - truth[::-1]), 0)
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    apart = []
+    for weight in (0.0, 0.05, 10.0):
+        vectors = refine_stain_vectors(density, wide, truth, anchor_weight=weight).vectors
+        apart.append(np.degrees(np.arccos(vectors[0] @ vectors[1])))
+    assert apart[0] < apart[1] < apart[2] <= np.degrees(np.arccos(wide[0] @ wide[1]))
+
+
+def test_a_little_dense_ink_off_the_plane_does_not_turn_it():
+    h, e = reference_vectors(HE)
+    near = np.array([h + 0.3 * e, e + 0.3 * h])
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    rng = np.random.default_rng(0)
+    tissue = rng.uniform(0.2, 0.7, (9600, 1)) * (lambda t: t * near[0] + (1 - t) * near[1])(rng.random((9600, 1)))
+    brown = rng.uniform(1.5, 2.2, (400, 1)) * reference_vectors(["dab"])
+    density = np.maximum(np.vstack([tissue, brown]) + rng.normal(0, 0.01, (10_000, 3)), 0)
+    clean, dirty = find_edges(density[:9600], near), find_edges(density, near)
+    assert angles(clean.vectors, near).max() < 3
+    assert angles(dirty.vectors, clean.vectors).max() < 0.5
+    assert not dirty.kept[9600:].any()
+
+
+def test_a_rare_stain_is_not_taken_for_ink():
+    h, e = reference_vectors(HE)
+    rng = np.random.default_rng(0)
+    density = rng.uniform(0.3, 1.5, (10_000, 1)) * np.where(np.arange(10_000)[:, None] < 400, h, e)
+    density = np.maximum(density + rng.normal(0, 0.02, density.shape), 0)
+    found = find_edges(density, np.array([h, e]))
+    assert found.kept[:400].mean() > 0.9
+    assert angles(found.vectors, [h, e]).max() < 6
+
+
+def test_corners_of_noiseless_mixtures_of_three_stains():
+    truth = reference_vectors(("hematoxylin", "eosin", "dab"))
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.full(3, 0.2), 20_000)
+    corners = find_corners(shares @ truth * rng.uniform(0.3, 2.0, (20_000, 1)))
+    nearest = np.degrees(np.arccos(np.clip(corners.vectors @ truth.T, -1, 1)))
+    assert sorted(nearest.argmin(axis=1)) == [0, 1, 2]
+    assert nearest.min(axis=1).max() < 1.0
+    assert corners.counts.min() >= 20
+
+
+def test_corners_of_one_colour_coincide():
+    density = np.random.default_rng(0).uniform(0.3, 2.0, (500, 1)) * reference_vectors(["eosin"])
+    corners = find_corners(density)
+    assert corners.width_degrees < 1e-3
+    assert np.isfinite(corners.vectors).all()

@@ -1,0 +1,196 @@
+"""The corners of the stain colours: a robust plane and its two edges, or a smoothed simplex for three stains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PLANE_ROUNDS = 4
+LEAST_OFF_PLANE_DEGREES = 2.0
+TURNS = 36
+TURN_PIXELS = 10_000
+SHARED = 0.90
+MUCH_BETTER = 0.7
+TAIL_SHARE = 0.03
+CORNER_SHARE = 0.02
+CORNER_LEAST_PIXELS = 20
+DENSE_QUANTILE = 0.25
+MAX_SWEEPS = 8
+
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True)
+class Corners:
+    """Where the stain colours end.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (r, 3)
+        Anchor directions, non-negative, unit norm, in no order that means anything for three stains; for two, the
+        one on the side of the first reference comes first.
+    counts : ndarray of int, shape (r,)
+        Pixels behind each corner.
+    width_degrees : float
+        Smallest angle between two corners.
+    kept : ndarray of bool, shape (n,)
+        False for pixels left out because they lie off the plane of two stains.
+    """
+
+    vectors: np.ndarray
+    counts: np.ndarray
+    width_degrees: float
+    kept: np.ndarray
+
+    @property
+    def n_off_plane(self) -> int:
+        return int((~self.kept).sum())
+
+
+def find_edges(density: np.ndarray, references: np.ndarray) -> Corners:
+    """Find the two edges of the fan that the densities (n, 3) of two stains fill in their common plane.
+
+    The plane is fitted in rounds that leave out what lies far off it; an edge is the mean direction of the outer
+    3 % of the density on its side, which noise and single pixels do not own.
+    """
+    norm = np.linalg.norm(density, axis=1)
+    axes, kept = _robust_plane(density, norm)
+    angle = np.arctan2(density @ axes[1], density @ axes[0])
+    first, second = np.arctan2(references @ axes[1], references @ axes[0])
+    if first > second:
+        axes, angle = axes * [[1.0], [-1.0]], -angle
+    angle, weight = angle[kept], np.minimum(norm[kept], 2.0)
+    order = np.argsort(angle, kind="stable")
+    low, n_low = _tail_mean(angle[order], weight[order])
+    high, n_high = _tail_mean(angle[order][::-1], weight[order][::-1])
+    vectors = np.array([np.cos(phi) * axes[0] + np.sin(phi) * axes[1] for phi in (low, high)])
+    return Corners(_unit(np.maximum(vectors, 0.0)), np.array([n_low, n_high]), float(np.degrees(high - low)), kept)
+
+
+def find_corners(density: np.ndarray) -> Corners:
+    """Find the three corners of the directions that the densities (n, 3) of three stains fill."""
+    norm = np.linalg.norm(density, axis=1)
+    dense = norm >= np.quantile(norm, DENSE_QUANTILE)
+    direction, weight = density[dense] / norm[dense, None], np.minimum(norm[dense], 2.0)
+    lifted = _lift(direction, weight)
+    p = min(len(direction), max(CORNER_LEAST_PIXELS, int(CORNER_SHARE * len(direction))))
+    if lifted is None:
+        vectors = np.repeat(_unit(weight @ direction)[None, :], 3, axis=0)
+        return Corners(vectors, np.full(3, p), 0.0, np.ones(len(density), bool))
+    groups = _smoothed_extremes(lifted, weight, p)
+    groups = _grow_simplex(lifted, weight, groups, p)
+    vectors = _unit(np.array([weight[group] @ direction[group] for group in groups]))
+    return Corners(vectors, np.full(3, p), smallest_angle(vectors), np.ones(len(density), bool))
+
+
+def smallest_angle(vectors: np.ndarray) -> float:
+    """Return the smallest angle in degrees between any two of several unit vectors."""
+    cosine = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+    return float(np.degrees(np.arccos(np.clip(cosine.max(), -1.0, 1.0))))
+
+
+def _robust_plane(density: np.ndarray, norm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two axes (2, 3) of the plane through the origin that most pixels share, and which pixels do."""
+    bounded = density * (np.minimum(norm, 1.0) / np.maximum(norm, 0.3))[:, None]
+    axes = _leading_axes(bounded)
+    kept = _near_plane(density, norm, _steadier_normal(density, norm, axes[2]), np.ones(len(density), bool))
+    for _ in range(PLANE_ROUNDS - 1):
+        axes = _leading_axes(bounded[kept])
+        kept = _near_plane(density, norm, axes[2], kept)
+    plane = axes[:2].copy()
+    if plane[0].sum() < 0:
+        plane[0] *= -1
+    return plane, kept
+
+
+def _leading_axes(bounded: np.ndarray) -> np.ndarray:
+    return np.linalg.eigh(bounded.T @ bounded)[1][:, ::-1].T
+
+
+def _near_plane(density: np.ndarray, norm: np.ndarray, normal: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return which pixels lie near a plane, as seen by how far the pixels `among` them lie off it."""
+    off = _off_plane(density, norm, normal)
+    return off < max(3 * _MAD_TO_SIGMA * float(np.median(off[among])), LEAST_OFF_PLANE_DEGREES)
+
+
+def _off_plane(density: np.ndarray, norm: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Return the angle in degrees of each pixel to the plane (or planes, one a column) with this unit normal."""
+    return np.degrees(np.arcsin(np.clip(np.abs(density @ normals.T).T / norm, 0.0, 1.0))).T
+
+
+def _steadier_normal(density: np.ndarray, norm: np.ndarray, principal: np.ndarray) -> np.ndarray:
+    """Return the normal of the principal plane, or of one through the median colour that far more pixels share.
+
+    A little dense ink off the plane turns the principal plane towards itself. A quantile does not see it; a rare stain
+    is not seen either, and kept, because no other plane is then much better for the rest.
+    """
+    rows = slice(None, None, max(1, len(density) // TURN_PIXELS))
+    density, norm = density[rows], norm[rows]
+    median = _unit(np.median(density / norm[:, None], axis=0))
+    around = np.linalg.svd(median[None, :])[2][1:]
+    turn = np.pi * np.arange(TURNS) / TURNS
+    normals = np.vstack([principal, np.cos(turn)[:, None] * around[0] + np.sin(turn)[:, None] * around[1]])
+    spread = np.quantile(_off_plane(density, norm, normals), SHARED, axis=0)
+    best = int(np.argmin(spread))
+    return normals[best] if spread[best] < MUCH_BETTER * spread[0] else principal
+
+
+def _tail_mean(angle: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
+    """Return the weighted mean of the first 3 % of the weight of sorted angles, and how many pixels that is."""
+    total = np.cumsum(weight)
+    n = max(1, int(np.searchsorted(total, TAIL_SHARE * total[-1])))
+    return float(np.average(angle[:n], weights=weight[:n])), n
+
+
+def _lift(direction: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+    """Return the two leading principal coordinates, whitened, with a constant one; None where there is no spread."""
+    centred = direction - np.average(direction, axis=0, weights=weight)
+    variance, axes = np.linalg.eigh((centred * weight[:, None]).T @ centred / weight.sum())
+    if variance[1] <= 1e-12:
+        return None
+    plane = centred @ axes[:, :0:-1] / np.sqrt(variance[:0:-1])
+    return np.column_stack([plane, np.ones(len(plane))])
+
+
+def _smoothed_extremes(lifted: np.ndarray, weight: np.ndarray, p: int) -> list[np.ndarray]:
+    """Find vertices one by one: of the p-pixel means at both ends of every free axis, the farthest from those found."""
+    groups: list[np.ndarray] = []
+    free = np.eye(3)
+    for _ in range(3):
+        candidates = [_outermost(sense * (lifted @ axis), p) for axis in free for sense in (1.0, -1.0)]
+        means = np.array([np.average(lifted[group], axis=0, weights=weight[group]) for group in candidates])
+        best = int(np.argmax(np.linalg.norm(means @ free.T, axis=1)))
+        groups.append(candidates[best])
+        vertices = np.array([np.average(lifted[group], axis=0, weights=weight[group]) for group in groups])
+        free = np.linalg.svd(vertices)[2][len(groups) :]
+    return groups
+
+
+def _grow_simplex(lifted: np.ndarray, weight: np.ndarray, groups: list[np.ndarray], p: int) -> list[np.ndarray]:
+    """Move each vertex in turn to the p-pixel mean that makes the triangle largest, until none moves."""
+    vertices = np.array([np.average(lifted[group], axis=0, weights=weight[group]) for group in groups])
+    groups = list(groups)
+    for _ in range(MAX_SWEEPS):
+        moved = False
+        for k in range(3):
+            others = np.delete(vertices, k, axis=0)
+            normal = np.cross(others[0], others[1])
+            now = abs(normal @ vertices[k])
+            for sense in (1.0, -1.0):
+                group = _outermost(sense * (lifted @ normal), p)
+                mean = np.average(lifted[group], axis=0, weights=weight[group])
+                if abs(normal @ mean) > now * (1 + 1e-9):
+                    vertices[k], groups[k], now, moved = mean, group, abs(normal @ mean), True
+        if not moved:
+            break
+    return groups
+
+
+def _outermost(coordinate: np.ndarray, p: int) -> np.ndarray:
+    """Return the positions of the p largest values, ascending; a fixed choice among equals."""
+    return np.sort(np.argpartition(-coordinate, p - 1)[:p])
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -1,0 +1,1 @@
+"""What the pure things are called: named stains and spectral libraries."""

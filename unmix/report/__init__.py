@@ -1,0 +1,8 @@
+"""What people look at: figures of a result."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={"figures": ["endmember_figure", "maps_figure", "save_figure", "summary_figure"]},
+)

@@ -1,0 +1,167 @@
+"""Writing results: one file a format family, one line in `FORMATS` registers it.
+
+Every file is written beside its final name, synced, re-opened, compared and renamed (`unmix.writers.commit`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from ..errors import OptionError
+from ..result import check_result
+from . import geotiff, netcdf, ome_tiff, preview, table
+from .commit import check_outputs
+from .facts import crs_wkt, pixel_size_um, quantity, source_path
+
+__all__ = ["FORMATS", "Format", "default_formats", "plan_outputs", "write"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file a result is written as.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in ``formats=``.
+    file_name : str
+        Its name in a folder.
+    write : callable
+        ``write(result, path, *, overwrite)``.
+    suffixes : tuple of str
+        Names of single files it is taken for, longest first; empty where only ``formats=`` chooses it.
+    """
+
+    name: str
+    file_name: str
+    write: Callable[..., Path]
+    suffixes: tuple[str, ...] = ()
+
+
+FORMATS = (
+    Format("netcdf", "result.nc", netcdf.write_netcdf, (".nc",)),
+    Format("csv", "endmembers.csv", table.write_endmembers, (".csv",)),
+    Format("preview", "preview.png", preview.write_preview, (".png",)),
+    Format("ome_tiff", "abundances.ome.tif", ome_tiff.write_abundances, (".ome.tif", ".ome.tiff")),
+    Format("geotiff", "abundances.tif", geotiff.write_abundances, (".tif", ".tiff")),
+    Format("residual", "residual.tif", geotiff.write_residual),
+    Format("brightness", "brightness.tif", geotiff.write_brightness),
+)
+
+_OTHER_FILES = {
+    ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".svg", ".pdf", ".html", ".txt", ".tsv", ".xls", ".xlsx", ".json",
+    ".yaml", ".h5", ".hdf5", ".nc4", ".zarr", ".mat", ".npy", ".npz", ".hdr", ".img", ".dat", ".svs", ".ndpi", ".zip",
+}  # fmt: skip
+
+
+def write(
+    result: xr.Dataset,
+    path: str | os.PathLike[str],
+    *,
+    formats: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write a result to one file, or to a folder in several formats.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        What `unmix.unmix` returned; in memory or lazy.
+    path : path
+        A file name ending in ``.nc``, ``.csv``, ``.png``, ``.ome.tif`` or ``.tif`` writes that one file; anything else
+        is a folder, made where it is missing.
+    formats : sequence of str, optional
+        Which of ``netcdf``, ``csv``, ``preview``, ``ome_tiff``, ``geotiff``, ``residual`` and ``brightness`` go into
+        the folder. By default the first three and the abundance maps: OME-TIFF for microscopy (calibrated in
+        micrometres, brightfield, optical density or counts), GeoTIFF for everything else.
+    overwrite : bool
+        Replace existing files. They are looked for before anything is written.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    OptionError
+        A format is not known, or the path asks for a file unmix does not write.
+    WriteError
+        An output exists, is a link or the input, cannot be written, or did not read back as it was written.
+    DataError
+        `result` is not a result.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, unmix
+    >>> rng = np.random.default_rng(0)
+    >>> cube = rng.dirichlet([0.2] * 3, (30, 30)) @ rng.random((3, 8))
+    >>> result = unmix.unmix(cube, 3, quantity="reflectance")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in unmix.write(result, folder)]
+    ['result.nc', 'endmembers.csv', 'preview.png', 'abundances.tif']
+    """
+    check_result(result)
+    outputs = plan_outputs(result, path, formats)
+    check_outputs([output for _, output in outputs], overwrite=overwrite, source=source_path(result))
+    return [chosen.write(result, output, overwrite=overwrite) for chosen, output in outputs]
+
+
+def plan_outputs(
+    result: xr.Dataset, path: str | os.PathLike[str], formats: Sequence[str] | None = None
+) -> list[tuple[Format, Path]]:
+    """Return the formats and paths `write` would write; touches nothing."""
+    if not os.fspath(path):
+        raise OptionError("the output path is empty. Give a file or a folder.")
+    path = Path(path)
+    chosen = None if formats is None else _named(result, [formats] if isinstance(formats, str) else list(formats))
+    single = None if path.is_dir() else _format_of(path)
+    if single is None:
+        return [(one, path / one.file_name) for one in chosen or default_formats(result)]
+    if chosen is None or chosen == [single]:
+        return [(single, path)]
+    if len(chosen) == 1 and path.suffix.lower() == Path(chosen[0].file_name).suffix:
+        return [(chosen[0], path)]
+    names = ", ".join(one.name for one in chosen)
+    raise OptionError(
+        f"{path.name} is one {single.name} file, but formats={names}. Give a folder, or leave out formats."
+    )
+
+
+def default_formats(result: xr.Dataset) -> list[Format]:
+    """Return what is written into a folder when nothing is asked for."""
+    microscopy = pixel_size_um(result) is not None or quantity(result) in ("brightfield", "optical_density", "counts")
+    maps = "ome_tiff" if microscopy and crs_wkt(result) is None else "geotiff"
+    return [one for one in FORMATS if one.name in ("netcdf", "csv", "preview", maps)]
+
+
+def _named(result: xr.Dataset, names: list[str]) -> list[Format]:
+    """Return the formats of these names, in the order of the registry."""
+    known = [one.name for one in FORMATS]
+    for name in names:
+        if name not in known:
+            raise OptionError(f"formats: {name!r} is not known. Use any of {', '.join(known)}.")
+    if not names:
+        raise OptionError(f"formats is empty. Use any of {', '.join(known)}, or leave it out.")
+    if "brightness" in names and "brightness" not in result:
+        raise OptionError(
+            "formats: this result has no brightness map; only the constraint 'shade' makes one. Leave it out."
+        )
+    return [one for one in FORMATS if one.name in names]
+
+
+def _format_of(path: Path) -> Format | None:
+    """Return the format a file name asks for, None where it is a folder's name."""
+    name = path.name.lower()
+    for one in FORMATS:
+        if any(name.endswith(suffix) for suffix in one.suffixes):
+            return one
+    if path.suffix.lower() in _OTHER_FILES:
+        known = ", ".join(suffix for one in FORMATS for suffix in one.suffixes)
+        raise OptionError(f"unmix does not write {path.suffix} files ({path.name}). Use one of {known}, or a folder.")
+    return None

@@ -1,0 +1,141 @@
+"""GeoTIFF: maps with their place on Earth, one band a map.
+
+Tiled and deflated with the floating-point predictor: readable everywhere, and the only common TIFF compression that
+notices most damage. TIFF itself carries no checksum, so every strip is compared on re-reading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..result import as_json
+from .commit import commit
+from .facts import affine, crs_wkt, labels, provenance, quantity, source_path
+
+_TILE = 256
+
+
+def write_abundances(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
+    """Write the abundance maps as a GeoTIFF: one float32 band an endmember, named after it, NaN where invalid.
+
+    The coordinate reference system and the transform, rotated or not, are kept; a result without either becomes a
+    plain TIFF. Dataset tags hold the version of unmix, the options and the whole provenance.
+    """
+    return _write_maps(result, result["abundances"], labels(result), path, overwrite)
+
+
+def write_residual(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
+    """Write the residual map as a GeoTIFF of one band."""
+    return _write_maps(result, result["residual"].expand_dims("map"), ["residual"], path, overwrite)
+
+
+def write_brightness(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
+    """Write the brightness map as a GeoTIFF of one band; only results of the constraint ``shade`` have one."""
+    return _write_maps(result, result["brightness"].expand_dims("map"), ["brightness"], path, overwrite)
+
+
+def _write_maps(result: xr.Dataset, maps: xr.DataArray, names: list[str], path: Path, overwrite: bool) -> Path:
+    profile, tags = _profile(result, maps), _tags(result, maps)
+
+    def fill(temporary: Path) -> list[int]:
+        return _fill(temporary, maps, names, profile, tags)
+
+    def differences(temporary: Path, checksums: list[int]) -> str:
+        return _differences(temporary, names, profile, checksums)
+
+    return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
+
+
+def _profile(result: xr.Dataset, maps: xr.DataArray) -> dict[str, Any]:
+    """Return how the file is laid out and where it lies."""
+    from affine import Affine
+    from rasterio.crs import CRS
+
+    wkt, transform = crs_wkt(result), affine(result)
+    n_maps, height, width = maps.shape
+    return {
+        "driver": "GTiff", "dtype": "float32", "nodata": np.nan, "count": n_maps, "height": height, "width": width,
+        "tiled": True, "blockxsize": _TILE, "blockysize": _TILE, "interleave": "band",
+        "compress": "deflate", "predictor": 3, "bigtiff": "IF_SAFER",
+        **({} if wkt is None else {"crs": CRS.from_wkt(wkt)}),
+        **({} if transform is None else {"transform": Affine(*transform)}),
+    }  # fmt: skip
+
+
+def _tags(result: xr.Dataset, maps: xr.DataArray) -> dict[str, str]:
+    """Return what the file says about how it was made."""
+    told = provenance(result)
+    versions = told.get("versions")
+    version = versions.get("unmix", "") if isinstance(versions, dict) else ""
+    options = told.get("options")
+    tags = {
+        "TIFFTAG_SOFTWARE": f"unmix {version}".strip(),
+        "unmix_version": str(version),
+        "unmix_options": as_json(options) if isinstance(options, dict) else "",
+        "unmix_quantity": quantity(result),
+        "unmix_units": str(maps.attrs.get("units", "")),
+        "unmix_provenance": str(result.attrs["provenance"]),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _fill(
+    temporary: Path, maps: xr.DataArray, names: list[str], profile: dict[str, Any], tags: dict[str, str]
+) -> list[int]:
+    """Write the maps strip by strip; return the checksum of every strip."""
+    import rasterio
+
+    checksums = []
+    with _gdal(), rasterio.open(temporary, "w", **profile) as file:
+        file.descriptions = names
+        file.update_tags(**tags)
+        for window, rows in _strips(maps.shape[1], maps.shape[2]):
+            strip = np.ascontiguousarray(maps[:, rows, :].values, np.float32)
+            file.write(strip, window=window)
+            checksums.append(zlib.crc32(strip))
+    return checksums
+
+
+def _differences(temporary: Path, names: list[str], profile: dict[str, Any], checksums: list[int]) -> str:
+    """Re-open the file and say which of shape, names, place and values is not what was written."""
+    import rasterio
+
+    with _gdal(), rasterio.open(temporary, driver="GTiff") as file:
+        same = {
+            "shape": file.shape == (profile["height"], profile["width"]) and file.count == profile["count"],
+            "names": list(file.descriptions) == names,
+            "transform": file.transform.almost_equals(profile.get("transform", file.transform)),
+            "coordinate reference system": (file.crs is None) == ("crs" not in profile),
+        }
+        if all(same.values()):
+            windows = [window for window, _ in _strips(*file.shape)]
+            same["values"] = [zlib.crc32(file.read(window=window)) for window in windows] == checksums
+    return ", ".join(key for key, equal in same.items() if not equal)
+
+
+def _strips(height: int, width: int) -> Iterator[tuple[Any, slice]]:
+    """Yield windows of one row of tiles over the whole width."""
+    from rasterio.windows import Window
+
+    for top in range(0, height, _TILE):
+        rows = min(_TILE, height - top)
+        yield Window(0, top, width, rows), slice(top, top + rows)
+
+
+@contextlib.contextmanager
+def _gdal() -> Iterator[None]:
+    """Keep GDAL from side files, and rasterio from warning that a microscopy image has no place on Earth."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield

@@ -1,0 +1,87 @@
+"""The preview: all abundance maps in one picture, each in its own colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ..materials.colours import FULL_THICKNESS, INVALID
+from .commit import commit
+from .facts import colours, is_stained, quantity, source_path
+from .reduced import reduced
+
+_LONGEST_SIDE = 2048
+_BRIGHTEST = 99.5
+
+
+def write_preview(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
+    """Write the composite of the abundance maps as an 8-bit RGB PNG of at most 2048 pixels on its longer side."""
+    import imagecodecs
+
+    picture = composite(result, _LONGEST_SIDE)
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(imagecodecs.png_encode(picture, level=6))
+
+    def differences(temporary: Path, _: None) -> str:
+        return "" if np.array_equal(imagecodecs.png_decode(temporary.read_bytes()), picture) else "values"
+
+    return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
+
+
+def composite(result: xr.Dataset, limit: int) -> np.ndarray:
+    """Return the abundance maps as one picture.
+
+    Fractions are mixed as light: each pixel is the mean of the endmembers' colours, weighted by their fractions.
+    Fluorescence is added on black, each map up to its brightest half per cent. Stains absorb on white, each in its
+    own colour. Invalid pixels are grey.
+
+    Parameters
+    ----------
+    result : Dataset
+        The result.
+    limit : int
+        Largest height and width; larger maps are averaged over square blocks.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        The picture.
+    """
+    maps = reduced(result["abundances"], limit)
+    hues = colours(result)
+    valid = np.isfinite(maps).all(axis=0)
+    weights = np.clip(np.nan_to_num(maps, posinf=0.0, neginf=0.0), 0.0, None)
+    if is_stained(result):
+        picture = _absorbed(weights / _scales(weights, valid), hues)
+    elif quantity(result) == "counts":
+        picture = _added(weights / _scales(weights, valid), hues)
+    else:
+        total = weights.sum(axis=0)
+        picture = _added(weights / np.where(total > 1.0, total, 1.0), hues)
+    picture[~valid] = [int(INVALID[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return np.rint(255 * picture).astype(np.uint8)
+
+
+def brightest(values: np.ndarray, percentile: float = _BRIGHTEST) -> float:
+    """Return the value only the brightest half per cent of the finite, positive pixels exceed; 1 where none is."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    return float(np.percentile(positive, percentile)) if positive.size else 1.0
+
+
+def _scales(weights: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return the value of each map that is drawn in full colour, (r, 1, 1)."""
+    return np.array([brightest(one[valid]) for one in weights])[:, None, None]
+
+
+def _added(weights: np.ndarray, hues: np.ndarray) -> np.ndarray:
+    """Return coloured lights added on black."""
+    return np.clip(np.einsum("kyx,kc->yxc", weights, hues), 0.0, 1.0)
+
+
+def _absorbed(weights: np.ndarray, hues: np.ndarray) -> np.ndarray:
+    """Return white light after every stain has absorbed its part: the product of the maps, each in its colours."""
+    density = np.einsum("kyx,kc->yxc", np.minimum(weights, 1.5), -np.log(np.clip(hues, 1e-3, 1.0)))
+    return np.clip(np.exp(-FULL_THICKNESS * density), 0.0, 1.0)

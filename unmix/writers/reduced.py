@@ -1,0 +1,53 @@
+"""Maps made smaller for looking at: the mean of square blocks of valid pixels, a strip at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+_STRIP_VALUES = 1 << 22
+
+
+def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
+    """Return a map with at most about `limit` pixels on its longer side.
+
+    Parameters
+    ----------
+    values : DataArray, shape (..., y, x)
+        Maps, in memory or lazy; NaN where invalid. Read a strip of rows at a time.
+    limit : int
+        Largest height and width wanted.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., height, width)
+        Mean over square blocks of the finite pixels, NaN where there is none; the maps themselves where they fit.
+    """
+    longest = max(values.shape[-2:])
+    return block_mean(values, -(-longest // limit))
+
+
+def block_mean(values: xr.DataArray, step: int) -> np.ndarray:
+    """Return the mean over ``step x step`` pixels (..., ceil(y / step), ceil(x / step)), NaN-aware, float32."""
+    height = values.shape[-2]
+    if step <= 1:
+        return np.asarray(values.values, np.float32)
+    per_row = max(1, values.size // height)
+    rows = step * max(1, _STRIP_VALUES // (per_row * step))
+    strips = [_strip_mean(values[..., top : top + rows, :].values, step) for top in range(0, height, rows)]
+    return np.concatenate(strips, axis=-2)
+
+
+def _strip_mean(strip: np.ndarray, step: int) -> np.ndarray:
+    """Return the block means of a strip that starts on a block's edge."""
+    finite = np.isfinite(strip)
+    total = _block_sum(np.where(finite, strip, 0.0).astype(np.float64), step)
+    count = _block_sum(finite.astype(np.float64), step)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count > 0, total / count, np.nan).astype(np.float32)
+
+
+def _block_sum(values: np.ndarray, step: int) -> np.ndarray:
+    """Return the sum over blocks of rows, then of columns; the last blocks may be smaller."""
+    down = np.add.reduceat(values, np.arange(0, values.shape[-2], step), axis=-2)
+    return np.add.reduceat(down, np.arange(0, values.shape[-1], step), axis=-1)
