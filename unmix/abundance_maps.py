@@ -65,9 +65,7 @@ def solve_blocks(
 
     def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> _Sums:
         X = np.ascontiguousarray(rule(values))
-        A = problem.solve(X)
-        A[~valid.ravel()] = np.nan
-        residual = problem.residual(X, A)
+        A, residual, squares = problem.solve_with_residual(X, valid.ravel())
         n_empty = 0
         if constraint == "shade":
             total = A.sum(axis=1)
@@ -76,11 +74,9 @@ def solve_blocks(
             maps["brightness"][block.window] = total.reshape(block.shape)
         maps["abundances"][(slice(None), *block.window)] = A.T.reshape(-1, *block.shape)
         maps["residual"][block.window] = residual.reshape(block.shape)
-        keep = ~np.isnan(residual)
-        squares = np.einsum("ij,ij->i", X, X)[keep].sum(dtype=np.float64)
-        return _Sums(
-            float((residual[keep].astype(np.float64) ** 2).sum()) * X.shape[1], float(squares), int(keep.sum()), n_empty
-        )
+        misfit = np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1]
+        n_valid = int((~np.isnan(residual)).sum())
+        return _Sums(float(misfit), float(squares.sum(dtype=np.float64)), n_valid, n_empty)
 
     sums = map_blocks(solve, image, stage="abundances", threads=options.threads, progress=progress)
     total = sum(s.squared_values for s in sums)

@@ -124,6 +124,7 @@ def as_image(
     bands["good_band"] = _good_bands(data, sample, bands.get("good_band"))
 
     image = xr.DataArray(data, dims=DIMS, coords={key: ("band", value) for key, value in bands.items()})
+    image.name = None  # else a lazy image is called by the hash of its graph
     for key in ("y", "x", "spatial_ref"):
         if key in given:
             image = image.assign_coords({key: given[key]})
@@ -336,15 +337,17 @@ def _placed(image: xr.DataArray, size: Any, unit: str, crs: Any, transform: Any)
     if crs is not None or transform is not None:
         import rioxarray  # noqa: F401  (registers the .rio accessor)
 
+        image = image.copy(deep=False)  # rioxarray's default, inplace=False, copies the values too
         if transform is not None:
             if transform.b == 0 and transform.d == 0:
                 y = transform.f + (np.arange(image.sizes["y"]) + 0.5) * transform.e
                 x = transform.c + (np.arange(image.sizes["x"]) + 0.5) * transform.a
                 image = image.assign_coords(y=("y", y), x=("x", x))
-            image = image.rio.write_transform(transform)
+            image.rio.write_transform(transform, inplace=True)
         if crs is not None:
-            image = image.rio.write_crs(crs)
+            image.rio.write_crs(crs, inplace=True)
         if "y" in image.coords and crs is not None:
-            image = image.rio.set_spatial_dims("x", "y").rio.write_coordinate_system()
+            image.rio.set_spatial_dims("x", "y", inplace=True)
+            image.rio.write_coordinate_system(inplace=True)
         image.attrs.pop("grid_mapping", None)
     return image

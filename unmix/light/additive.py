@@ -50,7 +50,7 @@ class Additive:
             assert self.white_point is not None
             return to_optical_density(values, self.white_point)
         if values.dtype not in (np.float32, np.float64):
-            values = values.astype(np.float32)
+            values = values.astype(np.float64 if values.dtype.newbyteorder("=") == np.float64 else np.float32)
         if self.background:
             values = values - values.dtype.type(self.background)
         if self.factor != 1.0:

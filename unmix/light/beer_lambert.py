@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-INTEGER_FLOOR = 0.5
+INTEGER_FLOOR = 0.499
 FLOAT_FLOOR = 1e-6
 _WHITE_PERCENTILE = 99.5
 _DARKEST_WHITE = 200.0 / 255.0
@@ -37,13 +37,16 @@ def to_optical_density(values: np.ndarray, white_point: np.ndarray) -> np.ndarra
     array([[0.   , 0.998]], dtype=float32)
     """
     white = np.asarray(white_point, np.float64)
-    if values.dtype in (np.uint8, np.uint16):
+    if values.dtype.newbyteorder("=") in (np.uint8, np.uint16):
         table = optical_density_table(values.dtype, white)
         out: np.ndarray = np.empty(values.shape, np.float32)
         for band in range(values.shape[-1]):
             np.take(table[band], values[..., band], out=out[..., band])
         return out
-    out = np.asarray(values).astype(np.float32) / white.astype(np.float32)
+    out = np.asarray(values).astype(np.float32)
+    if values.dtype.kind in "ui":
+        np.maximum(out, np.float32(INTEGER_FLOOR), out=out)
+    out /= white.astype(np.float32)
     np.maximum(out, np.float32(FLOAT_FLOOR), out=out)
     np.log(out, out=out)
     return np.negative(out, out=out)

@@ -14,6 +14,8 @@ def with_mask(image: xr.DataArray, mask: Any | None) -> xr.DataArray:
     """Return the image with the pixels outside `mask` (y, x; True or non-zero keeps) made invalid."""
     if mask is None:
         return image
+    if isinstance(mask, xr.DataArray) and set(mask.dims) == {"y", "x"}:
+        mask = mask.transpose("y", "x")
     mask = np.asarray(mask)
     if mask.shape != image.shape[:2]:
         raise OptionError(

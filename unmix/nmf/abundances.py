@@ -24,6 +24,8 @@ _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
 _LEAST_SINGULAR = 1e-10
 _ANGLE_LIMIT = np.radians(0.25)
+_TILE_ROWS = 65_536
+_TILE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,31 @@ class AbundanceProblem:
         """Return the abundances (n, r) of the rows of X (n, b), in the dtype of X; NaN rows stay NaN."""
         from .kernels import abundances_of_rows
 
-        dtype = X.dtype
-        if self.constraint == "unconstrained":
-            Y = (X @ self.Q.astype(dtype)).astype(np.float64)
-            return (Y @ np.linalg.pinv(self.R, rcond=_LEAST_SINGULAR).T).astype(dtype)
-        A = np.empty((len(X), len(self.E)), dtype)
-        Q = np.ascontiguousarray(self.Q.T, dtype)
-        abundances_of_rows(X, Q, self.R, self.G, *self.tables, _CODES[self.constraint], self.use_table, A)
+        A = np.empty((len(X), len(self.E)), X.dtype)
+        Q = np.ascontiguousarray(self.Q.T, X.dtype)
+        for top in range(0, len(X), _TILE_ROWS):
+            part = slice(top, top + _TILE_ROWS)
+            abundances_of_rows(X[part], Q, *self._shared, A[part])
         return A
 
-    def residual(self, X: np.ndarray, A: np.ndarray) -> np.ndarray:
-        """Return the root mean square of X - A E over the bands (n,)."""
-        from .kernels import residual_of_rows
+    def solve_with_residual(self, X: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Solve the rows of X (n, b) that are `valid` (n,), in one walk over X.
 
-        out = np.empty(len(X), X.dtype)
-        residual_of_rows(X, np.ascontiguousarray(self.E, X.dtype), A, out)
-        return out
+        Returns the abundances (n, r) and the root mean square residuals (n,), both NaN elsewhere, and the rows' sums of
+        squares (n,), zero elsewhere.
+        """
+        from .kernels import solve_tiles
+
+        A = np.empty((len(X), len(self.E)), X.dtype)
+        residual, squares = np.empty(len(X), X.dtype), np.empty(len(X), X.dtype)
+        E, Q = np.ascontiguousarray(self.E, X.dtype), np.ascontiguousarray(self.Q.T, X.dtype)
+        tile = max(16, _TILE_BYTES // max(1, X.shape[1] * X.dtype.itemsize))
+        solve_tiles(X, valid, E, Q, *self._shared, tile, A, residual, squares)
+        return A, residual, squares
+
+    @property
+    def _shared(self) -> tuple[object, ...]:
+        return self.R, self.G, *self.tables, _CODES[self.constraint], self.use_table
 
 
 _CODES = {"unconstrained": 0, "non_negative": 1, "sum_to_one": 2, "shade": 3}
@@ -77,11 +88,13 @@ def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | Non
     if not E.any(axis=1).all() and constraint != "sum_to_one":
         dark = int(np.flatnonzero(~E.any(axis=1))[0])
         label = names[dark] if names is not None else f"endmember {dark + 1}"
-        raise DataError(f"{label} is zero in every band; only constraint='sum_to_one' can tell how much of it there is.")
+        raise DataError(
+            f"{label} is zero in every band; only constraint='sum_to_one' can tell how much of it there is."
+        )
     r = len(E)
     Q, R = np.linalg.qr(E.T)
     G = R.T @ R
-    _warn_if_alike(E, names)
+    _warn_if_alike(E, constraint, names)
     size = np.where(np.diag(G) > 0, np.diag(G), np.mean(np.diag(G)) or 1.0)
     condition = np.linalg.cond(G / np.sqrt(np.outer(size, size)))
     if condition > _RIDGE_CONDITION:
@@ -89,7 +102,9 @@ def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | Non
     use_table = r <= TABLE_LIMIT and condition <= _TABLE_CONDITION
     none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
     tables = (*none, *none)
-    if use_table and constraint != "unconstrained":
+    if constraint == "unconstrained":
+        tables = (np.linalg.pinv(R, rcond=_LEAST_SINGULAR)[None], np.zeros((1, r)), *none)
+    elif use_table:
         free = passive_set_table(G, summed=False) if constraint != "sum_to_one" else none
         one = passive_set_table(G, summed=True) if constraint != "non_negative" else none
         tables = (*free, *one)
@@ -179,10 +194,16 @@ def as_matrix(X: ArrayLike, name: str) -> np.ndarray:
     return np.ascontiguousarray(matrix, matrix.dtype.newbyteorder("="))
 
 
-def _warn_if_alike(E: np.ndarray, names: Sequence[str] | None) -> None:
+def _warn_if_alike(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> None:
     """Warn with the names and the angle of the closest pair where shares cannot be trusted."""
     if len(E) < 2:
         return
+    if len(E) > E.shape[1] + (constraint == "sum_to_one"):
+        warnings.warn(
+            f"{len(E)} endmembers in {E.shape[1]} bands: many shares fit equally well; give fewer endmembers.",
+            UnmixWarning,
+            stacklevel=3,
+        )
     norms = np.linalg.norm(E, axis=1)
     unit = E[norms > 0] / norms[norms > 0, None]
     if len(unit) < 2:

@@ -13,6 +13,8 @@ a dark material is never far from zero: lift the data first (`subspace`).
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -204,7 +206,7 @@ def grow_volume(
 
 def require_rank_possible(r: int, n_rows: int, n_columns: int) -> None:
     """Refuse a number of anchors that the shape of the data cannot hold."""
-    if isinstance(r, bool) or int(r) != r or r < 1:
+    if isinstance(r, bool) or not isinstance(r, numbers.Real) or r < 1 or r % 1 != 0:
         raise OptionError(f"r={r!r}: the number of anchors is a whole number of at least 1.")
     if r > min(n_rows, n_columns):
         raise OptionError(f"r={r} needs at least {r} rows and {r} columns; X has {n_rows} and {n_columns}.")

@@ -13,7 +13,7 @@ import numpy as np
 from .compiled import exact_kernel
 
 TABLE_LIMIT = 10
-_DUAL_TOLERANCE = 1e-10
+_DUAL_TOLERANCE = 1e-12
 
 
 def passive_set_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +112,7 @@ def solve_by_active_set(G, f, summed, a, g, z, passive, L):
     r = len(f)
     scale = 0.0
     for i in range(r):
-        scale = max(scale, abs(f[i]))
+        scale = max(scale, abs(f[i]) / _length(G, i, summed))
         a[i] = 0.0
         passive[i] = False
     tolerance = _DUAL_TOLERANCE * scale
@@ -154,6 +154,12 @@ def solve_by_active_set(G, f, summed, a, g, z, passive, L):
 
 
 @exact_kernel
+def _length(G, i, summed):
+    """Return what gradients are measured by: the endmember's own length, where its abundance may be of any size."""
+    return 1.0 if summed or G[i, i] <= 0.0 else np.sqrt(G[i, i])
+
+
+@exact_kernel
 def _most_negative(G, f, a, passive, summed, g, tolerance):
     """Return the inactive index whose gradient says it should enter, -1 where there is none."""
     r = len(f)
@@ -170,8 +176,10 @@ def _most_negative(G, f, a, passive, summed, g, tolerance):
     multiplier = -total / members if members else 0.0
     entering, lowest = -1, -tolerance
     for i in range(r):
-        if not passive[i] and g[i] + multiplier < lowest:
-            entering, lowest = i, g[i] + multiplier
+        if not passive[i] and g[i] + multiplier < 0.0:
+            slope = (g[i] + multiplier) / _length(G, i, summed)
+            if slope < lowest:
+                entering, lowest = i, slope
     return entering
 
 
