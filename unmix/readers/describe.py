@@ -1,0 +1,154 @@
+"""From a file's numbers and what it says about them to an image that keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..blocks import lazy_array
+from ..image import as_image
+from ..light.bands import select_bands
+from .request import Request, level_window
+from .window import Decoded, Physical, Raw, sample_of
+
+
+@dataclass
+class Description:
+    """What a file says about its numbers; everything is optional.
+
+    `divisor` divides, `scale` and `offset` (one number or one a band) give ``raw * scale + offset``. `alpha` is the
+    position of a band that is no light but says where there is any. `pixel_size` (y, x) is in micrometres, at the
+    level that was read. `full_size` is the height and width of level 0.
+    """
+
+    wavelengths: np.ndarray | None = None
+    fwhm: np.ndarray | None = None
+    good_bands: np.ndarray | None = None
+    band_names: Sequence[str] | None = None
+    quantity: str | None = None
+    divisor: float | None = None
+    scale: float | np.ndarray | None = None
+    offset: float | np.ndarray | None = None
+    nodata: float | None = None
+    alpha: int | None = None
+    crs: Any = None
+    transform: Any = None
+    pixel_size: tuple[float, float] | None = None
+    full_size: tuple[int, int] | None = None
+
+
+def make_image(path: Path, raw: Raw, described: Description, request: Request) -> xr.DataArray:
+    """Return the image a request asks for; numpy-backed where the numbers are decoded already, lazy otherwise."""
+    window = level_window(request.region, described.full_size or raw.shape[:2], raw.shape[:2])
+    bands, good = _chosen_bands(raw, described, request)
+    source = _physical(raw, described, request, window, bands, good)
+    eager = isinstance(raw, Decoded)
+    image = as_image(
+        source[:, :, :] if eager else lazy_array(source),
+        wavelengths=_taken(described.wavelengths, bands),
+        fwhm=_taken(described.fwhm, bands),
+        good_bands=good,
+        band_names=_taken(described.band_names, bands),
+        quantity=request.quantity or described.quantity,
+        valid=_opaque(raw, described.alpha, window, eager),
+        pixel_size=described.pixel_size,
+        crs=described.crs,
+        transform=_moved(described.transform, window),
+        source=str(path),
+        name=path.stem,
+        sample=None if eager else sample_of(source),
+    )
+    if described.pixel_size is not None:
+        image = _shifted(image, window, described.pixel_size)
+    image.encoding = _recorded(raw, source)
+    return image
+
+
+def _chosen_bands(raw: Raw, described: Description, request: Request) -> tuple[tuple[int, ...], np.ndarray]:
+    """Return the positions of the bands a request keeps, and which of them are good."""
+    n_bands = raw.shape[2]
+    positions = np.array([band for band in range(n_bands) if band != described.alpha])
+    coords: dict[str, Any] = {
+        "position": ("band", positions),
+        "good_band": ("band", np.ones(len(positions), bool)),
+    }
+    if described.good_bands is not None:
+        coords["good_band"] = ("band", np.asarray(described.good_bands, bool)[positions])
+    if described.wavelengths is not None:
+        coords["wavelength"] = ("band", np.asarray(described.wavelengths, np.float64)[positions])
+    outline = xr.DataArray(np.zeros((1, 1, len(positions)), np.int8), dims=("y", "x", "band"), coords=coords)
+    kept = select_bands(outline, request.bands, request.exclude)
+    return tuple(int(p) for p in kept.coords["position"].values), kept.coords["good_band"].values
+
+
+def _physical(
+    raw: Raw,
+    described: Description,
+    request: Request,
+    window: tuple[int, int, int, int],
+    bands: tuple[int, ...],
+    good: np.ndarray,
+) -> Physical:
+    """Return the physical values; the caller's scale takes the place of whatever the file says."""
+    if request.scale is not None:
+        described = replace(described, divisor=request.scale, scale=None, offset=None)
+    return Physical(
+        raw,
+        window,
+        bands,
+        good,
+        divisor=described.divisor if described.divisor != 1 else None,
+        scale=_factor(described.scale, raw.shape[2], bands, neutral=1.0),
+        offset=_factor(described.offset, raw.shape[2], bands, neutral=0.0),
+        nodata=described.nodata,
+    )
+
+
+def _factor(value: Any, n_bands: int, bands: tuple[int, ...], *, neutral: float) -> np.ndarray | None:
+    """Return one number a band kept, or None where it changes nothing."""
+    if value is None or np.all(np.asarray(value) == neutral):
+        return None
+    return np.broadcast_to(np.asarray(value, np.float64), (n_bands,))[list(bands)]
+
+
+def _taken(values: Any, bands: tuple[int, ...]) -> Any:
+    return None if values is None else np.asarray(values)[list(bands)]
+
+
+def _opaque(raw: Raw, alpha: int | None, window: tuple[int, int, int, int], eager: bool) -> Any:
+    """Return where the alpha band is not zero, or None where there is no such band."""
+    if alpha is None:
+        return None
+    source = Physical(raw, window, (alpha,), np.ones(1, bool))
+    return (source[:, :, :] if eager else lazy_array(source))[:, :, 0] > 0
+
+
+def _moved(transform: Any, window: tuple[int, int, int, int]) -> Any:
+    """Return an affine transform whose origin is the window's upper left corner."""
+    if transform is None:
+        return None
+    a, b, c, d, e, f = tuple(transform)[:6]
+    row, column = window[:2]
+    return type(transform)(a, b, c + a * column + b * row, d, e, f + d * column + e * row)
+
+
+def _shifted(image: xr.DataArray, window: tuple[int, int, int, int], steps: tuple[float, float]) -> xr.DataArray:
+    for axis, start, step in zip(("y", "x"), window[:2], steps, strict=True):
+        coord = image.coords[axis]
+        image = image.assign_coords({axis: (axis, coord.values + start * step, coord.attrs)})
+    return image
+
+
+def _recorded(raw: Raw, source: Physical) -> dict[str, Any]:
+    """Return what was recorded on disk; named so that xarray's own writers do not act on it."""
+    scale: Any = 1.0 if source.scale is None else source.scale
+    if source.divisor is not None:
+        scale = 1.0 / source.divisor
+    offset: Any = 0.0 if source.offset is None else source.offset
+    one = [value if np.ndim(value) == 0 or np.ptp(value) else float(value[0]) for value in (scale, offset)]
+    return {"recorded_dtype": raw.dtype.str, "scale": one[0], "offset": one[1], "nodata": source.nodata}
