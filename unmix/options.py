@@ -18,7 +18,7 @@ from .quantity import DEFAULT_CONSTRAINT, QUANTITIES
 _HUGE = 1e300
 METHODS = ("scene", "stains", "lambda")
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
-ANCHORS = ("robust", "spa")
+ANCHORS = ("best", "robust", "adaptive", "spa", "pspa", "snpa", "vca", "nfindr", "smoothed")
 REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
 
@@ -92,7 +92,25 @@ class Options:
     od_base: str = option("e", "Optical density images: base of the logarithm of the values.", choices=OD_BASES)
     background: float = option(0.0, "Counts: this value is subtracted from every pixel first.", low=0, unit="counts")
     anchors: str = option(
-        "robust", "Scene fit: how anchors are found (robust default, or literal SPA).", choices=ANCHORS
+        "best",
+        "Scene fit: how anchors are found; best lets several searches compete, the others are single searches.",
+        choices=ANCHORS,
+    )
+    seed: int = option(
+        0, "Random steps only (anchors vca, uncertainty): the same seed gives the same answer.", low=0, high=2**31 - 1
+    )
+    uncertainty: int = option(
+        0,
+        "Bootstrap replicates that say how far endmembers and abundances can be trusted; 0 for none, 50 is usual.",
+        low=0,
+        high=10_000,
+        advanced=False,
+    )
+    most_per_pixel: int = option(
+        0,
+        "At most so many endmembers in one pixel, the subset that fits best (MESMA); 0 for no limit.",
+        low=0,
+        high=8,
     )
     anchor_fraction: float = option(
         0.005, "Scene fit: share of the pixels whose median is one vertex.", low=0, high=0.2
@@ -123,6 +141,15 @@ class Options:
     )
     threads: int | None = option(
         None, "Threads over blocks; the number of cores when not given.", kind=int, low=1, high=1024, doors=BOTH
+    )
+
+    memory: float | None = option(
+        None,
+        "Memory that maps and coordinates may take before they go to disk; a quarter of this machine's when not given.",
+        kind=float,
+        low=0,
+        unit="GB",
+        doors=BOTH,
     )
 
     def __post_init__(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from unmix.fits.stain_gates import cosine_to_cones, gate_pixels
+from unmix.fits.stain_noise import ORDINARY_SCATTER, colour_scatter, weights_at_scatter
 from unmix.fits.stain_plane import find_corners, find_edges
 from unmix.fits.stain_refine import refine_stain_vectors
+from unmix.materials.stain_sets import stain_set
 from unmix.materials.stains import reference_vectors
 
 HE = ("hematoxylin", "eosin")
@@ -32,7 +35,7 @@ def test_each_gate_drops_what_it_is_for():
     h, e = reference_vectors(HE)
     density = np.array([0.1 * h, 0.8 * h, 0.8 * e, 3.0 * h, 0.8 * h, [0.9, 0.5, -0.2], [0, 0, 1.0], 0.6 * h + 0.4 * e])
     clipped = np.array([0, 0, 0, 0, 1, 0, 0, 0], bool)
-    kept, counts = gate_pixels(density, clipped, HE)
+    kept, counts = gate_pixels(density, clipped, stain_set(HE).variant_vectors)
     np.testing.assert_array_equal(kept, [1, 2, 7])
     assert counts == {
         "gate_background": 1, "gate_clipped": 1, "gate_over_dense": 1, "gate_brighter_than_white": 1,
@@ -40,11 +43,43 @@ def test_each_gate_drops_what_it_is_for():
     }  # fmt: skip
 
 
-def test_grey_is_dropped_for_h_dab_and_kept_where_it_is_a_mixture_of_the_stains():
-    grey = np.full((1, 3), 0.5)
-    assert gate_pixels(grey, np.zeros(1, bool), H_DAB)[1]["gate_grey"] == 1
+def test_a_little_grey_is_dropped_for_h_dab_and_kept_where_it_is_a_mixture_of_the_stains():
+    grey = np.vstack([np.full((1, 3), 0.5), 0.8 * reference_vectors(H_DAB), 0.6 * reference_vectors(H_DAB)])
+    assert gate_pixels(grey, np.zeros(5, bool), stain_set(H_DAB).variant_vectors)[1]["gate_grey"] == 1
     names = ("methyl green", "ponceau fuchsin")
-    assert gate_pixels(grey, np.zeros(1, bool), names)[1]["gate_grey"] == 0
+    grey[1:] = 0.8 * reference_vectors(names)[[0, 0, 1, 1]]
+    assert gate_pixels(grey, np.zeros(5, bool), stain_set(names).variant_vectors)[1]["gate_grey"] == 0
+
+
+def test_much_grey_is_a_stain_and_stays():
+    grey = np.vstack([np.full((2, 3), 0.5), 0.8 * reference_vectors(H_DAB), 0.6 * reference_vectors(H_DAB)[:1]])
+    kept, counts = gate_pixels(grey, np.zeros(5, bool), stain_set(H_DAB).variant_vectors)
+    assert (len(kept), counts["gate_grey"]) == (5, 0)
+
+
+@pytest.mark.parametrize("sigma", [0.005, 0.02, 0.05])
+def test_scatter_off_the_plane_is_the_noise(sigma):
+    rng = np.random.default_rng(0)
+    density = rng.gamma(2, 0.4, (20_000, 2)) @ reference_vectors(HE) + rng.normal(0, sigma, (20_000, 3))
+    assert colour_scatter(density, reference_vectors(HE)) == pytest.approx(sigma, rel=0.05)
+
+
+def test_scatter_outside_the_cone_of_three_stains_grows_with_the_noise():
+    rng = np.random.default_rng(0)
+    vectors = reference_vectors(("hematoxylin", "eosin", "dab"))
+    density = rng.dirichlet(np.full(3, 0.3), 20_000) @ vectors
+    assert colour_scatter(density, vectors) == 0.0
+    found = [colour_scatter(density + rng.normal(0, sigma, density.shape), vectors) for sigma in (0.005, 0.01, 0.02)]
+    np.testing.assert_allclose(found, [0.005, 0.01, 0.02], rtol=0.5)
+
+
+def test_weights_hold_at_ordinary_scatter_and_trust_the_hull_where_there_is_little():
+    for r, ordinary in ORDINARY_SCATTER.items():
+        for scatter in (ordinary, 10 * ordinary):
+            assert weights_at_scatter(scatter, r, 0.06, 0.05) == (0.06, 0.05)
+        sparsity, anchor_weight = weights_at_scatter(ordinary / 2, r, 0.06, 0.05)
+        assert (sparsity, anchor_weight) == (pytest.approx(0.015), pytest.approx(0.8))
+        assert weights_at_scatter(0.0, r, 0.06, 0.05) == (pytest.approx(0.0006), pytest.approx(500))
 
 
 def test_edges_of_noiseless_mixtures_are_the_ends_of_the_fan():

@@ -8,23 +8,21 @@ Large images are looked at on a coarser lattice.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from ..blocks import Progress
-from ..light.additive import Additive
 from ..nmf.abundances import solve_abundances
-from ..nmf.adaptive import AdaptiveAnchors, adaptive_anchors, lift_at_equal_brightness
+from ..nmf.adaptive import BrightnessLift, JudgedSimplex, judge_simplex, lift_at_equal_brightness
 from ..nmf.min_volume import enclose_softly
 from ..nmf.subspace import Subspace
-from ..options import Options
-from .projection import leading_directions, project_image
+from .robust import ProjectedPixels
 
 _MOST_NOISE = 0.03
 _LEAST_OUTSIDE = 0.05
+_MOST_CONDITION = 1e6
 _MOST_POINTS = 8000
 _MOST_PIXELS = 125_000
 _DARKEST = 1e-6
@@ -39,43 +37,59 @@ class EnclosingSimplex:
     notes: dict[str, Any]
 
 
-def may_lack_pure_pixels(Z: np.ndarray, vertices: np.ndarray, space: Subspace) -> bool:
-    """Ask cheaply, from lifted pixels Z (n, r) and pixel anchors, whether the gate is worth a closer look."""
-    r = Z.shape[1]
-    if r < 3:
-        return False
-    inverse = np.linalg.inv(vertices)
-    scaled = inverse[: r - 1] / np.sqrt(space.variances[: r - 1])[:, None]
-    tau = np.sqrt(space.noise(r) * (scaled**2).sum(axis=0))
-    if tau.max() > 3 * _MOST_NOISE:
-        return False
-    sample = Z[:: max(1, len(Z) // 50_000)]
-    H = sample[np.isfinite(sample[:, 0])] @ inverse
-    return bool((-(0.02 + 3 * tau) > H).any(axis=1).mean() > 0.4 * _LEAST_OUTSIDE)
-
-
 def enclosing_simplex(
-    image: xr.DataArray,
-    rule: Additive,
-    additive: np.ndarray,
-    space: Subspace,
-    r: int,
-    options: Options,
-    progress: Progress | None,
+    pixels: ProjectedPixels, members: Sequence[np.ndarray], additive: np.ndarray, space: Subspace
 ) -> EnclosingSimplex | None:
-    """Return the endmembers of a clean scene without pure pixels, or None where the gate stays shut."""
-    axes, moments = leading_directions(additive, r)
-    Y = project_image(image, rule, axes, np.zeros(r), options, progress)
-    lattice = max(1, math.isqrt(Y.shape[0] * Y.shape[1] // _MOST_PIXELS))
-    lift = lift_at_equal_brightness(Y[::lattice, ::lattice], axes @ space.mean)
-    anchors = adaptive_anchors(lift, space.noise(r), float(moments[r]) if len(moments) > r else 0.0)
-    if anchors.tau.max() >= _MOST_NOISE or anchors.outside <= _LEAST_OUTSIDE:
+    """Return the endmembers of a clean scene without pure pixels, or None where the gate stays shut.
+
+    `members` are the flat pixels behind the best pixel anchors: what they enclose needs no other simplex.
+    """
+    r = pixels.linear.shape[2]
+    if r < 3 or _share_outside_cone(pixels, members, space) <= _LEAST_OUTSIDE:
         return None
-    step = max(1, -(-len(anchors.points) // _MOST_POINTS))
-    V = enclose_softly(anchors.points[::step], anchors.vertices, anchors.tau, anchors.relative_noise[::step])
-    shapes = np.maximum((lift.centre + V[:, : r - 1] @ lift.axes.T) @ axes, _DARKEST)
+    height, width = pixels.linear.shape[:2]
+    lattice = max(1, math.isqrt(height * width // _MOST_PIXELS))
+    lift = lift_at_equal_brightness(pixels.linear[::lattice, ::lattice], pixels.directions @ space.mean)
+    start = _lifted(lift, pixels, members, space)
+    if np.linalg.cond(start) > _MOST_CONDITION:
+        return None
+    misfit = float(pixels.moments[r]) if len(pixels.moments) > r else 0.0
+    judged = judge_simplex(lift, start, space.noise(r), misfit)
+    if judged.tau.max() >= _MOST_NOISE or judged.outside <= _LEAST_OUTSIDE:
+        return None
+    step = max(1, -(-len(judged.points) // _MOST_POINTS))
+    V = enclose_softly(judged.points[::step], start, judged.tau, judged.relative_noise[::step])
+    shapes = np.maximum((lift.centre + V[:, : r - 1] @ lift.axes.T) @ pixels.directions, _DARKEST)
     spectra = shapes / _brightness(additive, shapes)[:, None]
-    return EnclosingSimplex(spectra, _nearest_pixels(lift.F, V, lattice, image.sizes["x"]), _notes(anchors))
+    return EnclosingSimplex(spectra, _nearest_pixels(lift.F, V, lattice, width), _notes(judged))
+
+
+def _share_outside_cone(pixels: ProjectedPixels, members: Sequence[np.ndarray], space: Subspace) -> float:
+    """Return the share of pixels that are no non-negative mixture of the anchors, beyond noise, at any brightness."""
+    Y = pixels.linear.reshape(-1, pixels.linear.shape[2])
+    E = _vertices(Y, members)
+    if np.linalg.cond(E) > _MOST_CONDITION:
+        return 0.0
+    inverse = np.linalg.inv(E)
+    tau = np.sqrt(space.noise(len(E)) * (inverse**2).sum(axis=0))
+    looked_at = Y[:: max(1, len(Y) // _MOST_PIXELS)]
+    H = looked_at[np.isfinite(looked_at[:, 0])] @ inverse
+    return float((0.02 + 3 * tau + H < 0).any(axis=1).mean())
+
+
+def _vertices(Y: np.ndarray, members: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([np.median(Y[m].astype(np.float64), axis=0) for m in members])
+
+
+def _lifted(
+    lift: BrightnessLift, pixels: ProjectedPixels, members: Sequence[np.ndarray], space: Subspace
+) -> np.ndarray:
+    """Return pixel anchors as vertices (r, r) at equal brightness, last column one."""
+    E = _vertices(pixels.linear.reshape(-1, pixels.linear.shape[2]), members)
+    mean = pixels.directions @ space.mean
+    brightness = E @ mean / (mean @ mean)
+    Z = E / np.maximum(brightness, lift.darkest)[:, None]
+    return np.column_stack([(Z - lift.centre) @ lift.whiten.T, np.ones(len(E))])
 
 
 def _brightness(additive: np.ndarray, shapes: np.ndarray) -> np.ndarray:
@@ -96,9 +110,9 @@ def _nearest_pixels(F: np.ndarray, V: np.ndarray, lattice: int, width: int) -> n
     return rows * lattice * width + columns * lattice
 
 
-def _notes(anchors: AdaptiveAnchors) -> dict[str, Any]:
+def _notes(judged: JudgedSimplex) -> dict[str, Any]:
     return {
         "anchors": "enclosing simplex of least volume: clean pixels, none of them pure",
-        "outside_pixel_anchors": round(anchors.outside, 4),
-        "largest_abundance_noise": float(anchors.tau.max()),
+        "outside_pixel_anchors": round(judged.outside, 4),
+        "largest_abundance_noise": float(judged.tau.max()),
     }

@@ -1,8 +1,8 @@
 """The scene fit: endmembers of a reflectance, radiance or unknown image by robust separable NMF.
 
 Three ways to the anchors, tried in this order: literally, where raw pixels explain the image to numerical noise
-(`literal`); robustly, smoothed successive projection and volume sweeps on lifted, locally averaged pixels
-(`robust`); and by least volume, where the pixels are clean and none is pure (`no_pure_pixels`).
+(`literal`); robustly, by several searches over averaged pixels among which the image itself decides (`robust`,
+`contest`); and by least volume, where the pixels are clean and those anchors do not enclose them (`no_pure_pixels`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import xarray as xr
 from ..blocks import Progress, gather_pixels
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
-from ..nmf.anchors import successive_projection
 from ..nmf.refine import refine
 from ..nmf.subspace import Subspace, signal_subspace
 from ..options import Options
 from ..result import Endmembers
+from .contest import best_entry, competing_anchors
 from .literal import literal_anchors
-from .no_pure_pixels import enclosing_simplex, may_lack_pure_pixels
-from .projection import leading_directions, project_image
-from .robust import brightest_pixels, robust_anchors
+from .named_anchors import named_anchors
+from .no_pure_pixels import enclosing_simplex
+from .robust import brightest_pixels, lifted_anchors, project_pixels
 
-_MOST_SPECTRA = 2000
+_MOST_SPECTRA = 500
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def find_scene_endmembers(
     n_endmembers : int
         Number of endmembers.
     options : Options
-        ``anchors``, ``anchor_fraction``, ``refinement``, ``refinement_weight`` and ``max_iterations`` matter here.
+        ``anchors``, ``seed``, ``anchor_fraction``, ``refinement``, ``refinement_weight`` and ``max_iterations`` matter
+        here.
     sample : ndarray, shape (n, n_bands)
         Recorded values of a fixed sample of valid pixels.
     progress : callable, optional
@@ -103,7 +104,7 @@ def _search(
     options: Options,
     progress: Progress | None,
 ) -> Found:
-    """Find the endmembers literally where that is exact or asked for, else robustly, else by volume."""
+    """Find the endmembers as asked for by name, else literally where that is exact, else robustly, else by volume."""
 
     def behind(members: Sequence[np.ndarray], notes: dict[str, Any]) -> Found:
         spectra = _median_spectra(image, rule, members, options, progress)
@@ -111,25 +112,29 @@ def _search(
 
     if r == 1:
         return behind([brightest_pixels(image, rule, space, options, progress)], {"anchors": "brightest pixels"})
-    if options.anchors == "spa":
-        axes, _ = leading_directions(additive, r)
-        Z = project_image(image, rule, axes, np.zeros(r), options, progress).reshape(-1, r)
-        return behind([np.array([p]) for p in successive_projection(Z, r)], {"anchors": "spa"})
+    if options.anchors not in ("best", "robust"):
+        return behind(*named_anchors(image, rule, additive, space, r, options, progress))
     exact = literal_anchors(image, rule, additive, space, r, options, progress)
     if exact is not None:
         return behind([np.array([p]) for p in exact], {"anchors": "literal: raw pixels explain the image to rounding"})
-    robust = robust_anchors(image, rule, space, r, options, progress)
-    if may_lack_pure_pixels(robust.points, robust.vertices, space):
-        simplex = enclosing_simplex(image, rule, additive, space, r, options, progress)
-        if simplex is not None:
-            return Found(simplex.spectra, list(simplex.nearest[:, None]), [0] * r, simplex.notes)
-    return behind(robust.members, {"anchors": "robust", "pixels_a_vertex": robust.pixels_a_vertex})
+    pixels = project_pixels(image, rule, additive, space, r, options, progress)
+    if options.anchors == "robust":
+        anchors = lifted_anchors(pixels, options.anchor_fraction)
+        return behind(anchors.members, anchors.notes)
+    entries = competing_anchors(pixels, space, options.anchor_fraction)
+    spectra = _median_spectra(image, rule, [m for e in entries for m in e.anchors.members], options, progress)
+    by_entry = np.split(spectra, len(entries))
+    winner, anchors = best_entry(entries, by_entry, additive, space)
+    simplex = enclosing_simplex(pixels, anchors.members, additive, space)
+    if simplex is not None:
+        return Found(simplex.spectra, list(simplex.nearest[:, None]), [0] * r, simplex.notes)
+    return Found(by_entry[winner], anchors.members, [len(m) for m in anchors.members], anchors.notes)
 
 
 def _median_spectra(
     image: xr.DataArray, rule: Additive, members: Sequence[np.ndarray], options: Options, progress: Progress | None
 ) -> np.ndarray:
-    """Return the band-wise median of the additive spectra of each endmember's pixels (r, n_good), float64."""
+    """Return the band-wise median of the additive spectra behind each vertex (n_vertices, n_good), float64."""
     chosen = [m[:: max(1, -(-len(m) // _MOST_SPECTRA))] for m in members]
     values, valid = gather_pixels(image, np.concatenate(chosen), threads=options.threads, progress=progress)
     ends = np.cumsum([len(m) for m in chosen])[:-1]

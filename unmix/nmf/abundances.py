@@ -76,6 +76,13 @@ _CODES = {"unconstrained": 0, "non_negative": 1, "sum_to_one": 2, "shade": 3}
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving; warn where they can hardly be told apart."""
+    problem = prepare_problem(E, constraint, names)
+    _warn_if_alike(problem.E, constraint, names)
+    return problem
+
+
+def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
+    """Prepare the endmembers E (r, b) for solving, without a word about how alike they are."""
     from .quadratic import TABLE_LIMIT, passive_set_table
 
     if constraint not in _CODES:
@@ -94,7 +101,6 @@ def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | Non
     r = len(E)
     Q, R = np.linalg.qr(E.T)
     G = R.T @ R
-    _warn_if_alike(E, constraint, names)
     size = np.where(np.diag(G) > 0, np.diag(G), np.mean(np.diag(G)) or 1.0)
     condition = np.linalg.cond(G / np.sqrt(np.outer(size, size)))
     if condition > _RIDGE_CONDITION:

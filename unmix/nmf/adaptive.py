@@ -37,6 +37,8 @@ class BrightnessLift:
     axes : ndarray, shape (r, r - 1)
         ``centre + axes @ f`` is the pixel in signal coordinates at brightness one.
     whiten : ndarray, shape (r - 1, r)
+    darkest : float
+        Brightness below which pixels are divided by this instead.
     """
 
     F: np.ndarray
@@ -44,14 +46,25 @@ class BrightnessLift:
     centre: np.ndarray
     axes: np.ndarray
     whiten: np.ndarray
+    darkest: float
 
 
 @dataclass(frozen=True)
 class AdaptiveAnchors:
-    """Vertices in lifted coordinates (r, r), the flat pixels behind each, and the noise that was assumed."""
+    """Vertices in lifted coordinates (r, r), the flat pixels behind each, and the noise of each abundance (r,)."""
 
     vertices: np.ndarray
     members: list[np.ndarray]
+    tau: np.ndarray
+
+
+@dataclass(frozen=True)
+class JudgedSimplex:
+    """How a simplex encloses the pixels: the noise of each coordinate (r,) and the share of pixels outside beyond it.
+
+    With it the lifted points (n, r) and their relative noise (n,) that were judged.
+    """
+
     tau: np.ndarray
     outside: float
     points: np.ndarray
@@ -67,7 +80,8 @@ def lift_at_equal_brightness(Y: np.ndarray, mean: np.ndarray) -> BrightnessLift:
     g = Y @ (mean / (mean @ mean))
     local = np.empty((*g.shape, 1))
     mean_3x3(g[..., None], local)
-    g = np.maximum(np.maximum(g, 0.3 * local[..., 0]), 0.05 * np.nanmedian(g))
+    darkest = 0.05 * float(np.nanmedian(g))
+    g = np.maximum(np.maximum(g, 0.3 * local[..., 0]), darkest)
     Z = Y / g[..., None]
     flat, weight = Z.reshape(-1, r), np.minimum(1.0, g.ravel()) ** 2
     known = np.isfinite(flat[:, 0])
@@ -78,7 +92,7 @@ def lift_at_equal_brightness(Y: np.ndarray, mean: np.ndarray) -> BrightnessLift:
     scale = np.sqrt(np.maximum(values[::-1][: r - 1], 1e-30 * max(values[-1], 1e-300)))
     leading = vectors[:, ::-1][:, : r - 1]
     whiten = leading.T / scale[:, None]
-    return BrightnessLift((Z - centre) @ whiten.T, 1.0 / g, centre, leading * scale, whiten)
+    return BrightnessLift((Z - centre) @ whiten.T, 1.0 / g, centre, leading * scale, whiten, darkest)
 
 
 def adaptive_anchors(lift: BrightnessLift, noise: float, misfit: float) -> AdaptiveAnchors:
@@ -105,12 +119,31 @@ def adaptive_anchors(lift: BrightnessLift, noise: float, misfit: float) -> Adapt
     search = _Search(Z, S, np.where(known, typical * (nu / typical) ** _NOISE_EXPONENT, np.nan), int(known.sum()))
     vertices, members = search.project_successively()
     vertices, members = search.grow(vertices, members)
+    return AdaptiveAnchors(vertices, members, _noise_of_coordinates(vertices, S, typical))
+
+
+def judge_simplex(lift: BrightnessLift, vertices: np.ndarray, noise: float, misfit: float) -> JudgedSimplex:
+    """Ask how a simplex with these lifted vertices (r, r) encloses the pixels; noise and misfit as in the search."""
+    k = lift.F.shape[2]
+    spread = lift.whiten @ lift.whiten.T
+    flat = filter_by_noise(lift.F, lift.relative_noise, noise * spread).reshape(-1, k)
+    known = np.isfinite(flat[:, 0])
+    points = np.column_stack([flat[known], np.ones(int(known.sum()))])
+    nu = lift.relative_noise.ravel()[known]
+    typical = float(np.median(nu))
+    S = np.zeros((k + 1, k + 1))
+    S[:k, :k] = (noise / 4 + misfit) * spread
+    tau = _noise_of_coordinates(vertices, S, typical)
+    H = points @ np.linalg.inv(vertices)
+    allowed = 0.02 + 3 * tau * (nu / typical)[:, None]
+    outside = float((allowed + H < 0).any(axis=1).mean())
+    return JudgedSimplex(tau, outside, points, nu / typical)
+
+
+def _noise_of_coordinates(vertices: np.ndarray, S: np.ndarray, typical: float) -> np.ndarray:
+    """Return the standard deviation of each barycentric coordinate of a typical pixel."""
     inverse = np.linalg.inv(vertices)
-    tau = typical * np.sqrt(np.einsum("ik,ij,jk->k", inverse, S, inverse))
-    H = Z[known] @ inverse
-    relative = nu[known] / typical
-    outside = float((-(0.02 + 3 * tau * relative[:, None]) > H).any(axis=1).mean())
-    return AdaptiveAnchors(vertices, members, tau, outside, Z[known], relative)
+    return typical * np.sqrt(np.einsum("ik,ij,jk->k", inverse, S, inverse))
 
 
 def filter_by_noise(F: np.ndarray, relative_noise: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -126,6 +126,16 @@ def smoothed_successive_projection(Z: np.ndarray, r: int, p: int) -> tuple[np.nd
     References
     ----------
     Nadisic, Gillis and Kervazo 2021, arXiv 2110.05528.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unmix.nmf import smoothed_successive_projection
+    >>> Z = np.array([[4.0, 0.1], [4.2, 0.0], [3.9, 0.1], [0.0, 2.0], [0.2, 2.1], [0.1, 1.9], [1.0, 1.0]])
+    >>> vertices, members = smoothed_successive_projection(Z, 2, 3)
+    >>> vertices
+    array([[4. , 0.1],
+           [0.1, 2. ]])
     """
     require_rank_possible(r, *Z.shape)
     norms = _squared_norms(Z)

@@ -1,0 +1,88 @@
+"""Which search an image needs: several are run on the same projected pixels, and the image itself decides.
+
+No single search is best everywhere. The affine lift finds dark materials and is misled where brightness varies within
+a material; linear coordinates the other way round; a fixed share of pixels averages noise and misses what is rare; a
+search that follows the noise keeps what is rare and loses what is dark and noisy. But anchors are pixels, so none can
+lie outside the image, and the set that leaves the least of the image outside its cone (non-negative mixtures, any
+brightness) has missed the least. Where several leave as little, the one that averages most is taken: it is the least
+touched by odd pixels.
+
+Free endmembers could not be judged like that: a larger simplex always leaves less outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import DataError
+from ..nmf.abundances import prepare_problem
+from ..nmf.subspace import Subspace
+from .robust import PixelAnchors, ProjectedPixels, lifted_anchors, linear_anchors, noise_following_anchors
+
+AVERAGING = (4.0, 1.0)
+"""Shares of the pixels behind a vertex that compete, as multiples of ``anchor_fraction``."""
+
+_AS_GOOD = 1.05
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One search's anchors and how much it averaged: the multiple of ``anchor_fraction``, zero where noise decides."""
+
+    label: str
+    averaging: float
+    anchors: PixelAnchors
+
+
+def competing_anchors(pixels: ProjectedPixels, space: Subspace, share: float) -> list[Entry]:
+    """Run every search; one that finds no r vertices does not compete."""
+    searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = []
+    for amount in AVERAGING:
+        searches.append((f"robust {amount:g}", amount, lambda a=amount: lifted_anchors(pixels, share * a)))  # type: ignore[misc]
+        searches.append((f"smoothed {amount:g}", amount, lambda a=amount: linear_anchors(pixels, share * a)))  # type: ignore[misc]
+    searches.append(("adaptive", 0.0, lambda: noise_following_anchors(pixels, space)))
+    entries, refusal = [], DataError("no endmembers could be told apart; ask for fewer.")
+    for label, amount, search in searches:
+        try:
+            entries.append(Entry(label, amount, search()))
+        except DataError as error:
+            refusal = error
+        except np.linalg.LinAlgError:
+            continue
+    if not entries:
+        raise refusal
+    return entries
+
+
+def best_entry(
+    entries: Sequence[Entry], spectra: Sequence[np.ndarray], additive: np.ndarray, space: Subspace
+) -> tuple[int, PixelAnchors]:
+    """Return the place of the winner and its anchors, with every entry's score in the notes.
+
+    Parameters
+    ----------
+    entries, spectra : sequences of equal length
+        The anchors and the spectra (r, n_good) of the pixels behind them.
+    additive : ndarray, shape (n, n_good)
+        A sample of the image's additive values.
+    space : Subspace
+        Its principal axes; says how much of what is left outside is noise.
+    """
+    outside = np.array([left_outside(np.maximum(E, 0), additive, space) for E in spectra])
+    close = np.flatnonzero(outside <= _AS_GOOD * outside.min())
+    winner = min((int(k) for k in close), key=lambda k: (-entries[k].averaging, float(outside[k])))
+    scale = outside.min() or 1.0
+    scores = {e.label: round(float(o / scale), 3) for e, o in zip(entries, outside, strict=True)}
+    anchors = entries[winner].anchors
+    return winner, replace(anchors, notes={**anchors.notes, "left_outside_relative_to_best": scores})
+
+
+def left_outside(E: np.ndarray, additive: np.ndarray, space: Subspace) -> float:
+    """Return the mean squared distance of a sample from the cone of endmembers E, without the white noise in it."""
+    problem = prepare_problem(E, "non_negative")
+    _, residual, _ = problem.solve_with_residual(np.ascontiguousarray(additive), np.ones(len(additive), bool))
+    total = float(np.mean(np.square(residual, dtype=np.float64))) * additive.shape[1]
+    return max(total - space.noise(len(E)) * (additive.shape[1] - len(E)), np.finfo(np.float32).eps * total)
