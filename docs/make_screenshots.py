@@ -15,6 +15,7 @@ from typing import Any
 
 import imageio.v3 as iio
 import napari
+import numpy as np
 from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
@@ -31,18 +32,85 @@ def main(folder: Path) -> None:
         shoot(viewer, folder / f"{sample}-opened.png")
         panel.run_button.click()
         until(lambda panel=panel: not panel.running)
-        for ending, size in SIZES.items():
-            viewer.window.resize(*size)
-            shoot(viewer, folder / f"{sample}-unmixed{ending}.png")
-        viewer.window.resize(*SIZES[""])
+        shoot_sizes(viewer, folder, f"{sample}-unmixed")
         panel.options_toggle.click()
         shoot(viewer, folder / f"{sample}-options.png")
+        panel.options_toggle.click()
         if sample == "coast":
             show_quality(viewer, folder)
-            get_settings().appearance.theme = "light"
-            shoot(viewer, folder / f"{sample}-light.png")
-            get_settings().appearance.theme = "dark"
+        show_spectra(viewer, panel, folder, sample)
+        show_exploring(viewer, panel, folder, sample)
         viewer.close()
+
+
+def shoot_sizes(viewer: napari.Viewer, folder: Path, name: str, *, themes: bool = True) -> None:
+    """Shoot the window in each size, and in the light theme too."""
+    for ending, size in SIZES.items():
+        viewer.window.resize(*size)
+        shoot(viewer, folder / f"{name}{ending}.png")
+    viewer.window.resize(*SIZES[""])
+    if themes:
+        get_settings().appearance.theme = "light"
+        shoot(viewer, folder / f"{name}-light.png")
+        get_settings().appearance.theme = "dark"
+
+
+def show_spectra(viewer: napari.Viewer, panel: Any, folder: Path, sample: str) -> None:
+    """Shoot the spectra dock: two regions drawn, one endmember renamed and pinned, the mouse on the image."""
+    panel.results.spectra_button.click()
+    dock = viewer.window.dock_widgets["unmix spectra"]
+    until(lambda: dock.view is not None)
+    source = panel.session.source
+    height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
+    squares = [square(height * y, width * x, 0.06 * width) for y, x in ((0.3, 0.3), (0.6, 0.7))]
+    viewer.add_shapes(
+        squares, shape_type="rectangle", edge_color=["red", "yellow"], face_color="transparent", name="regions",
+        edge_width=max(1, width / 150), scale=source.scale[-2:], translate=source.translate[-2:],
+        units=source.units[-2:], axis_labels=source.axis_labels[-2:],
+    )  # fmt: skip
+    until(lambda: len(dock._measured) == 2)
+    panel.session.pin(0, True)
+    place = np.zeros(source.ndim)
+    place[-2:] = 0.45 * height, 0.4 * width
+    viewer.cursor.position = tuple(source.data_to_world(place))
+    dock._look_here()
+    shoot_sizes(viewer, folder, f"{sample}-spectra")
+    panel.session.pin(0, False)
+    dock.parent().close()
+    viewer.layers["regions"].visible = False
+
+
+def show_exploring(viewer: napari.Viewer, panel: Any, folder: Path, sample: str) -> None:
+    """Shoot the four pages of the explore dock."""
+    panel.results.explore_button.click()
+    dock = viewer.window.dock_widgets["unmix explore"]
+    source = panel.session.source
+    height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
+    dock.colour.show_button.click()
+    pause(1)
+    shoot(viewer, folder / f"{sample}-colour.png")
+    dock.colour.all_button.click()
+    dock.tabs.setCurrentWidget(dock.threshold)
+    dock.threshold.slider.setValue(200)
+    pause(0.5)
+    shoot(viewer, folder / f"{sample}-threshold.png")
+    dock.threshold.show_box.setChecked(False)
+    dock.tabs.setCurrentWidget(dock.profile)
+    dock.profile.draw_button.click()
+    line = viewer.layers["profile line"]
+    line.add_lines(np.array([[0.2 * height, 0.2 * width], [0.8 * height, 0.7 * width]]))
+    pause(0.5)
+    shoot(viewer, folder / f"{sample}-profile.png")
+    line.visible = False
+    dock.tabs.setCurrentWidget(dock.scatter)
+    dock.scatter.brush_button.click()
+    pause(1)
+    shoot_sizes(viewer, folder, f"{sample}-brushing")
+
+
+def square(row: float, column: float, half: float) -> np.ndarray:
+    """Return the corners of a square."""
+    return np.array([[row - half, column - half], [row + half, column + half]])
 
 
 def open_sample(sample: str) -> tuple[napari.Viewer, Any]:

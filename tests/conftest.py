@@ -13,7 +13,11 @@ GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qtbot", "qapp
 
 def pytest_report_header() -> str:
     folder = os.environ.get("UNMIX_TEST_DATA")
-    return f"real images: {folder}" if folder else "real images: UNMIX_TEST_DATA is not set, tests marked realdata are skipped"
+    return (
+        f"real images: {folder}"
+        if folder
+        else "real images: UNMIX_TEST_DATA is not set, tests marked realdata are skipped"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_blocks_in_memory_are_whole_rows(shape: tuple[int, int, int]) -> None:
     blocks = blocks_of(image)
     assert blocks[0].rows.start == 0
     assert blocks[-1].rows.stop == shape[0]
-    assert all(a.rows.stop == b.rows.start for a, b in zip(blocks, blocks[1:], strict=False))
+    assert all(a.rows.stop == b.rows.start for a, b in pairwise(blocks))
     assert all(block.columns == slice(0, shape[1]) for block in blocks)
 
 
@@ -229,13 +230,13 @@ def test_cancelled_before_the_first_block(values: np.ndarray) -> None:
 
 @pytest.mark.parametrize("layout", [None, (7, -1, -1)])
 def test_errors_inside_blocks_come_out_as_they_are(values: np.ndarray, layout: tuple | None) -> None:
-    class Odd(Exception):
+    class OddError(Exception):
         pass
 
     def fail(*_: object) -> None:
-        raise Odd("mine")
+        raise OddError("mine")
 
-    with pytest.raises(Odd, match="^mine$"):
+    with pytest.raises(OddError, match=r"^mine$"):
         map_blocks(fail, laid_out(values, layout), threads=2)
 
 

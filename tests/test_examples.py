@@ -20,7 +20,15 @@ def load(root: Path, name: str) -> ModuleType:
 
 def test_every_example_is_run_here(root: Path) -> None:
     names = {path.stem for path in (root / "examples").glob("*.py")}
-    assert names == {"scene", "stained_slide", "lambda_stack", "why_nmf_works"}
+    assert names == {
+        "scene",
+        "stained_slide",
+        "lambda_stack",
+        "why_nmf_works",
+        "lab_one_slide",
+        "lab_cohort",
+        "lab_dab",
+    }
 
 
 def test_scene_finds_the_materials(root: Path, tmp_path: Path) -> None:
@@ -41,3 +49,20 @@ def test_lambda_stack_finds_different_dyes(root: Path, tmp_path: Path) -> None:
 
 def test_why_nmf_works(root: Path) -> None:
     assert load(root, "why_nmf_works").main() < 1e-5
+
+
+def test_lab_one_slide_keeps_the_labs_vectors(root: Path, tmp_path: Path) -> None:
+    assert load(root, "lab_one_slide").main(folder=str(tmp_path / "out")) == "none"
+    assert {"our_lab.json", "hematoxylin_only.png", "eosin_only.png"} <= {p.name for p in (tmp_path / "out").iterdir()}
+
+
+def test_lab_cohort_measures_every_slide(root: Path, tmp_path: Path) -> None:
+    assert load(root, "lab_cohort").main(folder=str(tmp_path)) == 4
+    lines = (tmp_path / "densities.csv").read_text().splitlines()
+    assert len(lines) == 5
+    assert "hematoxylin_mean_od_log10" in lines[0]
+
+
+def test_lab_dab_scores_cells(root: Path, tmp_path: Path) -> None:
+    assert 0 < load(root, "lab_dab").main(folder=str(tmp_path)) < 300
+    assert (tmp_path / "regions.csv").read_text().count("\n") == 3

@@ -83,5 +83,6 @@ def test_abundance_rmse() -> None:
     B = np.array([[0.3, 1.0], [0.0, 0.1]])
     assert abundance_rmse(A, B) == pytest.approx(np.sqrt((0.09 + 0 + 0.16) / 3))
     assert abundance_rmse(B, B) == 0
+    assert np.isnan(abundance_rmse([np.nan], [1.0]))
     with pytest.raises(DataError, match="cannot be compared"):
         abundance_rmse(A, B[0])

@@ -89,7 +89,9 @@ def test_band_range(bands: Any) -> None:
     assert Options(bands=bands).bands == (400.0, 2450.0)
 
 
-@pytest.mark.parametrize("bands", [(2450, 400), (400, 400), (400,), (1, 2, 3), 400, "12", "400-2450", (400, float("nan"))])
+@pytest.mark.parametrize(
+    "bands", [(2450, 400), (400, 400), (400,), (1, 2, 3), 400, "12", "400-2450", (400, float("nan"))]
+)
 def test_bad_band_range(bands: Any) -> None:
     assert "bands" in refused(bands=bands)
 
@@ -160,7 +162,6 @@ def test_stain_and_lambda_defaults_are_those_of_their_solvers() -> None:
 def test_any_keywords_give_options_or_an_option_error(keywords: dict[str, Any]) -> None:
     try:
         options = Options.from_keywords(keywords)
-    except OptionError as error:
-        assert str(error)
-    else:
-        assert Options(**options.as_dict()) == options
+    except OptionError:
+        return
+    assert Options(**options.as_dict()) == options

@@ -11,8 +11,12 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "image": ["as_image"],
         "options": ["Options"],
         "pipeline": ["unmix", "separate_stains", "find_endmembers", "map_abundances"],
+        "rank": ["estimate_rank"],
+        "library_names": ["name_endmembers"],
         "nmf.estimator": ["SeparableNMF"],
         "readers": ["read", "open_result"],
+        "readers.libraries": ["read_library"],
+        "materials.library": ["SpectralLibrary"],
         "writers": ["write"],
     },
 )

@@ -1,25 +1,35 @@
-"""Abundance maps of given endmembers, block by block."""
+"""Abundance maps of given endmembers, block by block, into memory or a store."""
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, map_blocks
+from .blocks import Block, Progress, blocks_of, map_blocks, smaller_blocks
+from .errors import UnmixWarning
+from .glass import Glass
 from .light.additive import Additive
-from .nmf.abundances import abundance_problem
+from .light_tables import LightTables, light_tables
+from .nmf.abundances import AbundanceProblem, abundance_problem
 from .options import Options
 from .result import Endmembers
+from .scratch import MapStore, memory_budget, scratch_folder
+
+_STRIP_BYTES = 4_000_000
+_SLIDE_BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class SolvedBlocks:
-    """Maps of the whole image, and facts counted while they were made."""
+    """Maps of the whole image, in memory or lazy, and facts counted while they were made."""
 
-    maps: dict[str, np.ndarray]
+    maps: dict[str, Any]
     facts: dict[str, Any]
 
 
@@ -31,10 +41,65 @@ class _Sums:
     squared_values: float
     n_valid: int
     n_empty: int
+    n_glass: int = 0
+
+
+@dataclass(frozen=True)
+class _Solver:
+    """What every block is solved by."""
+
+    rule: Additive
+    problem: AbundanceProblem
+    divided: bool
+    n_maps: int
+    glass: Glass | None
+    tables: LightTables | None
+
+    def solve(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, _Sums]:
+        """Return the maps (map, h, w) of one block, and what it adds to the facts."""
+        maps = np.empty((self.n_maps, *block.shape), np.float32)
+        clear = None if self.glass is None else self.glass.of(block)
+        if self.tables is not None:
+            clear = np.zeros(block.shape, bool) if clear is None else clear
+            misfit, squares, n_solved, n_glass = self.tables.solve(values, valid, clear, maps)
+            return maps, _Sums(misfit, squares, n_solved, 0, n_glass)
+        sums = []
+        for rows in _strips(values.shape):
+            tissue = valid[rows] if clear is None else valid[rows] & ~clear[rows]
+            sums.append(self._strip(values[rows], tissue, maps[:, rows]))
+        n_glass = 0
+        if clear is not None:
+            clear = clear & valid
+            n_glass = int(clear.sum())
+            maps[:, clear] = 0.0
+        return maps, _summed(sums, n_glass)
+
+    def _strip(self, values: np.ndarray, valid: np.ndarray, maps: np.ndarray) -> _Sums:
+        """Solve a few rows into their place in the maps."""
+        X = np.ascontiguousarray(self.rule(values))
+        A, residual, squares = self.problem.solve_with_residual(X, np.ascontiguousarray(valid).ravel())
+        r, n_empty = A.shape[1], 0
+        if self.divided:
+            total = A.sum(axis=1)
+            n_empty = int((total == 0).sum())
+            A /= np.where(total == 0, 1, total)[:, None]
+            maps[r + 1] = total.reshape(valid.shape)
+        maps[:r] = A.T.reshape(r, *valid.shape)
+        maps[r] = residual.reshape(valid.shape)
+        misfit = float(np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1])
+        n_valid = int((~np.isnan(residual)).sum())
+        return _Sums(misfit, float(squares.sum(dtype=np.float64)), n_valid, n_empty)
 
 
 def solve_blocks(
-    image: xr.DataArray, rule: Additive, found: Endmembers, options: Options, progress: Progress | None = None
+    image: xr.DataArray,
+    rule: Additive,
+    found: Endmembers,
+    options: Options,
+    progress: Progress | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    glass: Glass | None = None,
 ) -> SolvedBlocks:
     """Solve every valid pixel for its abundances.
 
@@ -47,44 +112,91 @@ def solve_blocks(
     found : Endmembers
         The endmembers.
     options : Options
-        ``constraint`` and ``threads`` matter here.
+        ``constraint``, ``threads`` and ``memory`` matter here.
     progress : callable, optional
         Called as ``progress(stage, done, total)``.
+    out : path, optional
+        Where the result will be written: the maps are then kept in a store on that disk. Without it they are in memory
+        within the budget, and beyond it in a store in the folder for temporary files.
+    glass : Glass, optional
+        Pixels of a slide that show nothing; their maps are zero.
 
     Returns
     -------
     SolvedBlocks
-        ``abundances`` (r, y, x), ``residual`` (y, x) and, with ``shade``, ``brightness`` (y, x), float32.
+        ``abundances`` (r, y, x), ``residual`` (y, x) and, with ``shade``, ``brightness`` (y, x), float32; lazy where
+        they are kept in a store.
     """
-    shape = image.shape[:2]
     constraint = options.constraint_for(image.attrs["quantity"])
     problem = abundance_problem(found.spectra[:, rule.good], constraint, found.names)
-    maps = {"abundances": np.empty((len(found.names), *shape), np.float32), "residual": np.empty(shape, np.float32)}
-    if constraint == "shade":
-        maps["brightness"] = np.empty(shape, np.float32)
+    r, divided = len(found.names), constraint == "shade"
+    tables = light_tables(rule, problem, image.dtype)
+    solver = _Solver(rule, problem, divided, r + 1 + divided, glass, tables)
+    room = _room((solver.n_maps, *image.shape[:2]), options, out, glass)
 
     def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> _Sums:
-        X = np.ascontiguousarray(rule(values))
-        A, residual, squares = problem.solve_with_residual(X, valid.ravel())
-        n_empty = 0
-        if constraint == "shade":
-            total = A.sum(axis=1)
-            n_empty = int((total == 0).sum())
-            A /= np.where(total == 0, 1, total)[:, None]
-            maps["brightness"][block.window] = total.reshape(block.shape)
-        maps["abundances"][(slice(None), *block.window)] = A.T.reshape(-1, *block.shape)
-        maps["residual"][block.window] = residual.reshape(block.shape)
-        misfit = np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1]
-        n_valid = int((~np.isnan(residual)).sum())
-        return _Sums(float(misfit), float(squares.sum(dtype=np.float64)), n_valid, n_empty)
+        maps, sums = solver.solve(values, valid, block)
+        room[(slice(None), *block.window)] = maps
+        return sums
 
-    sums = map_blocks(solve, image, stage="abundances", threads=options.threads, progress=progress)
-    total = sum(s.squared_values for s in sums)
-    facts = {
-        "relative_error": float(np.sqrt(sum(s.squared_residual for s in sums) / total)) if total > 0 else 0.0,
-        "n_valid": sum(s.n_valid for s in sums),
-        "n_invalid": int(np.prod(shape)) - sum(s.n_valid for s in sums),
+    blocks = blocks_of(image) if glass is None else smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
+    seen = blocks if glass is None else [block for block in blocks if not glass.covers(block)]
+    sums = map_blocks(solve, image, blocks=seen, stage="abundances", threads=options.threads, progress=progress)
+    n_skipped = image.sizes["y"] * image.sizes["x"] - sum(block.shape[0] * block.shape[1] for block in seen)
+    maps = room.lazy() if isinstance(room, MapStore) else room
+    named = {"abundances": maps[:r], "residual": maps[r], **({"brightness": maps[r + 1]} if divided else {})}
+    total = _summed(sums, n_skipped)
+    facts = _facts(total, image, divided)
+    if glass is not None:
+        facts |= {"n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(seen)}
+    return SolvedBlocks(named, facts)
+
+
+def _room(
+    shape: tuple[int, int, int], options: Options, out: str | os.PathLike[str] | None, glass: Glass | None
+) -> np.ndarray | MapStore:
+    """Return where the maps go; zero where nothing will be written."""
+    needed, budget = 4 * shape[0] * shape[1] * shape[2], memory_budget(options.memory)
+    if out is None and needed <= budget:
+        return np.zeros(shape, np.float32)
+    folder = scratch_folder(out)
+    if out is None:
+        warnings.warn(
+            f"the maps need {needed / 1e9:.2g} GB, the memory budget is {budget / 1e9:.2g} GB: they are kept in a "
+            f"scratch file in {folder} until the result is let go. Give out= to choose the disk, or a larger memory=.",
+            UnmixWarning,
+            stacklevel=2,
+        )
+    return MapStore(shape, folder, filled=1.0 if glass is None else 1.0 - glass.share)
+
+
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield spans of rows whose additive values take about 4 MB: what a block needs in passing does not grow with it."""
+    height, width, n_bands = shape
+    rows = max(1, _STRIP_BYTES // (4 * width * n_bands))
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def _summed(sums: list[_Sums], n_glass: int) -> _Sums:
+    """Add up what blocks or strips counted, in their order."""
+    return _Sums(
+        sum(s.squared_residual for s in sums),
+        sum(s.squared_values for s in sums),
+        sum(s.n_valid for s in sums),
+        sum(s.n_empty for s in sums),
+        n_glass + sum(s.n_glass for s in sums),
+    )
+
+
+def _facts(sums: _Sums, image: xr.DataArray, divided: bool) -> dict[str, Any]:
+    total, n_pixels = sums.squared_values, image.sizes["y"] * image.sizes["x"]
+    n_valid = sums.n_valid + sums.n_glass
+    facts: dict[str, Any] = {
+        "relative_error": float(np.sqrt(sums.squared_residual / total)) if total > 0 else 0.0,
+        "n_valid": n_valid,
+        "n_invalid": n_pixels - n_valid,
     }
-    if constraint == "shade":
-        facts["n_zero_brightness"] = sum(s.n_empty for s in sums)
-    return SolvedBlocks(maps, facts)
+    if divided:
+        facts["n_zero_brightness"] = sums.n_empty
+    return facts

@@ -7,6 +7,7 @@ blocks, by Dask's threads, with one BLAS thread inside a block. No answer depend
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,6 +38,10 @@ class Source(Protocol):
         """Return the values (y, x, band) in a window."""
 
 
+_SOURCES: weakref.WeakValueDictionary[str, Source] = weakref.WeakValueDictionary()
+"""The source behind every lazy array that is still as it was made: its windows need not go through whole chunks."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A window of whole pixels: rows and columns, half open."""
@@ -58,7 +63,11 @@ def lazy_array(source: Source) -> Any:
     import dask.array as da
 
     meta = np.empty((0, 0, 0), source.dtype)
-    return da.from_array(source, chunks=source.chunks, name=False, asarray=False, fancy=False, lock=False, meta=meta)
+    array = da.from_array(
+        source, chunks=source.chunks, name=False, asarray=False, fancy=False, lock=False, meta=meta
+    )  # fmt: skip
+    _SOURCES[array.name] = source
+    return array
 
 
 def blocks_of(image: xr.DataArray) -> list[Block]:
@@ -75,6 +84,18 @@ def blocks_of(image: xr.DataArray) -> list[Block]:
         ends = np.cumsum(sizes)
         spans.append([slice(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True) if size])
     return [Block(rows, columns) for rows in spans[0] for columns in spans[1]]
+
+
+def smaller_blocks(blocks: list[Block], longest: int) -> list[Block]:
+    """Cut blocks so that none is longer than `longest` pixels on a side."""
+    spans = [
+        [
+            [slice(a, min(a + longest, span.stop)) for a in range(span.start, span.stop, longest)]
+            for span in block.window
+        ]
+        for block in blocks
+    ]
+    return [Block(rows, columns) for down, across in spans for rows in down for columns in across]
 
 
 def map_blocks(
@@ -118,6 +139,9 @@ def map_blocks(
 
 def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the valid pixels of one block; a view where the image is in memory."""
+    source = _SOURCES.get(getattr(image.data, "name", ""))
+    if source is not None and not hasattr(image.coords["valid"].data, "dask"):
+        return source[(*block.window, slice(None))], image.coords["valid"].data[block.window]
     values, valid = image.data[block.window], image.coords["valid"].data[block.window]
     if hasattr(values, "dask") or hasattr(valid, "dask"):
         from dask.base import compute
@@ -132,7 +156,8 @@ def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
         return np.arange(n_pixels)
     k = np.arange(n_sample, dtype=np.float64)
     positions = np.floor((k + np.mod(k * _GOLDEN, 1.0)) * (n_pixels / n_sample)).astype(np.int64)
-    return np.unique(np.minimum(positions, n_pixels - 1))
+    positions = np.minimum(positions, n_pixels - 1)  # ascending, because the jitter is less than a step
+    return positions[np.concatenate([[True], np.diff(positions) > 0])]
 
 
 def default_sample_size(n_pixels: int) -> int:

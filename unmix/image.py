@@ -296,7 +296,10 @@ def _good_bands(values: Any, sample: np.ndarray, flagged: np.ndarray | None) -> 
 
 def _valid_pixels(values: Any, good: np.ndarray, masks: Sequence[Any], nodata: float | None) -> Any:
     if hasattr(values, "dask"):
-        valid = values.map_blocks(_usable, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+        if values.dtype.kind == "f" or nodata is not None:
+            valid = values.map_blocks(_usable, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+        else:  # integers without nodata need not be looked at: one True that stands for all takes no memory
+            valid = np.broadcast_to(np.True_, values.shape[:2])
         for mask in masks:
             valid = valid & mask
         return valid

@@ -88,6 +88,21 @@ def match_endmembers(found: ArrayLike, truth: ArrayLike) -> tuple[np.ndarray, np
 def abundance_rmse(found: ArrayLike, truth: ArrayLike) -> float:
     """Return the root mean square difference of two abundance arrays of one shape, NaN entries left out.
 
+    Parameters
+    ----------
+    found, truth : array_like, any one shape
+        Abundances.
+
+    Returns
+    -------
+    float
+        In the unit of the abundances; NaN where no entry is known in both.
+
+    Raises
+    ------
+    DataError
+        The shapes differ.
+
     Examples
     --------
     >>> from unmix.metrics import abundance_rmse
@@ -97,4 +112,5 @@ def abundance_rmse(found: ArrayLike, truth: ArrayLike) -> float:
     A, B = np.asarray(found, float), np.asarray(truth, float)
     if A.shape != B.shape:
         raise DataError(f"abundances of shape {A.shape} cannot be compared with {B.shape}.")
-    return float(np.sqrt(np.nanmean((A - B) ** 2)))
+    squares = ((A - B) ** 2)[~np.isnan(A - B)]
+    return float(np.sqrt(squares.mean())) if squares.size else float("nan")

@@ -17,18 +17,25 @@ import numpy as np
 import xarray as xr
 
 from .abundance_maps import SolvedBlocks, solve_blocks
+from .best_subsets import solve_best_subsets, with_models
 from .blocks import Progress
 from .errors import DataError, OptionError
 from .fits.lambda_stack import find_dye_spectra
+from .fits.partly_known import find_beside_known
 from .fits.scene import find_scene_endmembers
+from .fits.stain_given import given_stain_vectors, stain_rows
 from .fits.stains import find_stain_vectors
-from .materials.stains import stain_names
+from .library_names import on_bands_of
+from .materials.library import SpectralLibrary
+from .materials.stain_sets import StainSet, stain_set
 from .metrics import spectral_angle
 from .options import Options
 from .prepare import Prepared, as_brightfield, open_image, prepare
 from .provenance import Journal, provenance
+from .rank import rank_of, say_suggestion
 from .result import Endmembers, make_endmember_set, make_result
-from .writers import write
+from .uncertainty import bootstrap, warn_of_doubts, with_uncertainty
+from .writers import check_out, write
 
 DEFAULT_STAINS = ("hematoxylin", "eosin", "dab")
 """The stains looked for, in this order, when a number of stains is given and no names."""
@@ -53,9 +60,10 @@ def unmix(
     image : DataArray, array_like of shape (y, x, band), or path
         What to unmix.
     n_endmembers : int, optional
-        How many endmembers to find.
-    endmembers : Dataset, DataArray or array_like, shape (r, band), optional
-        Known endmembers, in additive values; they are used as they are (supervised unmixing).
+        How many endmembers to find; what `estimate_rank` suggests, aloud, when not given.
+    endmembers : SpectralLibrary, Dataset, DataArray or array_like, shape (k, band), optional
+        Known endmembers, in additive values; they are used as they are (supervised unmixing). With an `n_endmembers`
+        larger than k, the others are found beside them.
     quantity : str, optional
         What the numbers are, one of `unmix.image.QUANTITIES`. From the file or guessed, aloud, when not given.
     method : {'scene', 'stains', 'lambda'}, optional
@@ -63,7 +71,8 @@ def unmix(
     mask : array_like of bool, shape (y, x), optional
         Pixels to use.
     out : path, optional
-        File or folder the result is also written to.
+        File or folder the result is also written to. Maps then go block by block to that disk and are lazy in what is
+        returned; without it they do so only where they exceed ``memory=``, and that is said.
     progress : callable, optional
         Called as ``progress(stage, done, total)``; raise `unmix.errors.Cancelled` from it to stop.
     **options
@@ -101,7 +110,7 @@ def unmix(
 
 def separate_stains(
     image: Any,
-    stains: Sequence[str] = ("hematoxylin", "eosin"),
+    stains: Sequence[str] | StainSet = ("hematoxylin", "eosin"),
     *,
     stain_matrix: Any = None,
     white_point: Sequence[float] | None = None,
@@ -115,10 +124,11 @@ def separate_stains(
     Parameters
     ----------
     image : DataArray, array_like of shape (y, x, 3), or path
-        Transmitted light (8- or 16-bit or float), or an image whose quantity is ``optical_density``.
-    stains : sequence of str
-        Two or three stain names; see `unmix.materials.stains`.
-    stain_matrix : array_like, shape (n_stains, 3), optional
+        Transmitted light (8- or 16-bit or float), or an image whose quantity is ``optical_density``. With
+        `stain_matrix`, any number of channels.
+    stains : sequence of str, str or StainSet
+        Two or three stain names, or a stain set: its name, its JSON file, QuPath's text (`unmix.materials.stain_sets`).
+    stain_matrix : array_like of shape (n_stains, n_bands), Dataset or StainSet, optional
         Known stain vectors (optical density), used as they are, scaled to unit length.
     white_point : sequence of float, optional
         Light of each channel where there is no stain; estimated when not given.
@@ -150,21 +160,23 @@ def separate_stains(
     >>> result["abundances"].dims
     ('endmember', 'y', 'x')
     """
-    names = stain_names(stains)
+    members = stain_set(stains)
     chosen = Options.from_keywords({"method": "stains", "white_point": white_point, **options})
-    opened = as_brightfield(open_image(image, chosen))
-    if stain_matrix is not None:
-        vectors = _unit_rows(stain_matrix, names)
-        return _run(opened, mask, chosen, lambda prepared: given_endmembers(prepared, vectors), out, progress)
+    n_bands = 3 if stain_matrix is None else stain_rows(stain_matrix, members.stains).shape[1]
+    opened = as_brightfield(open_image(image, chosen), n_bands)
 
     def fit(prepared: Prepared) -> Endmembers:
-        return find_stain_vectors(prepared.image, prepared.rule, names, prepared.options, progress=progress)
+        if stain_matrix is not None:
+            return given_stain_vectors(prepared.rule, members, stain_matrix)
+        judged = prepared.to_fit().image
+        found = find_stain_vectors(judged, prepared.rule, members, prepared.options, progress=progress)
+        return prepared.placed(found)
 
     return _run(opened, mask, chosen, fit, out, progress)
 
 
 def find_endmembers(
-    image: Any, n_endmembers: int, *, mask: Any = None, progress: Progress | None = None, **options: Any
+    image: Any, n_endmembers: int | None = None, *, mask: Any = None, progress: Progress | None = None, **options: Any
 ) -> xr.Dataset:
     """Find the endmembers of an image; the first half of `unmix.unmix`.
 
@@ -181,7 +193,7 @@ def find_endmembers(
     Examples
     --------
     >>> import numpy as np, unmix
-    >>> cube = np.random.default_rng(0).dirichlet([0.2] * 3, (30, 30)) @ np.eye(3, 8)
+    >>> cube = np.random.default_rng(0).dirichlet([0.2] * 3, (30, 30)) @ (np.eye(3, 8) + 0.1)
     >>> unmix.find_endmembers(cube, 3, quantity="reflectance")["endmembers"].shape
     (3, 8)
     """
@@ -221,10 +233,13 @@ def map_abundances(
 
 def fit_endmembers(prepared: Prepared, n_endmembers: int | None, progress: Progress | None) -> Endmembers:
     """Find endmembers with the fit that suits the image."""
+    if prepared.slide is not None:
+        return prepared.placed(fit_endmembers(prepared.to_fit(), n_endmembers, progress))
     image, rule, options = prepared.image, prepared.rule, prepared.options
     method = options.method or _method_for(image)
+    n_endmembers = prepared.settled if n_endmembers is None else n_endmembers
     if n_endmembers is None:
-        raise OptionError("n_endmembers= says how many endmembers to find; it must be given.")
+        return _fit_suggested(prepared, progress)
     whole = isinstance(n_endmembers, numbers.Real) and not isinstance(n_endmembers, bool) and n_endmembers % 1 == 0
     if not whole or n_endmembers < 1:
         raise OptionError(f"n_endmembers={n_endmembers!r} is not a whole number of at least 1.")
@@ -240,10 +255,21 @@ def fit_endmembers(prepared: Prepared, n_endmembers: int | None, progress: Progr
     return replace(found, spectra=_scaled(found.spectra, image.attrs["quantity"]))
 
 
+def _fit_suggested(prepared: Prepared, progress: Progress | None) -> Endmembers:
+    """Find as many endmembers as `estimate_rank` suggests, and say so."""
+    estimate = rank_of(prepared)
+    found = fit_endmembers(prepared, say_suggestion(estimate), progress)
+    about = {"suggested": estimate.suggested, "sure": estimate.sure, "reason": estimate.reason}
+    return replace(found, notes={**found.notes, "n_endmembers": about})
+
+
 def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | None = None) -> Endmembers:
     """Take known endmembers as they are, checked against the image's bands."""
     anchors: dict[str, Any] = {}
     names: Sequence[str] | None = None
+    notes: dict[str, Any] = {"fit": "none: the endmembers were given"}
+    if isinstance(endmembers, SpectralLibrary):
+        endmembers = on_bands_of(endmembers, prepared.image)
     if isinstance(endmembers, xr.Dataset):
         anchors = {k: endmembers[k].values for k in ("anchor_row", "anchor_col", "anchor_count") if k in endmembers}
         endmembers = endmembers.get("endmembers", endmembers)
@@ -252,6 +278,8 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
             raise OptionError(f"endmembers need the dimensions endmember and band; got {tuple(endmembers.dims)}.")
         endmembers = endmembers.transpose("endmember", "band")
         names = [str(n) for n in endmembers["endmember"].values] if "endmember" in endmembers.coords else None
+        if "material" in endmembers.coords:
+            notes["materials"] = [str(one) for one in endmembers["material"].values]
     try:
         spectra = np.asarray(endmembers, np.float64)
     except (TypeError, ValueError) as error:
@@ -259,28 +287,47 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
     n_bands = prepared.image.sizes["band"]
     if spectra.ndim != 2 or spectra.shape[1] != n_bands:
         raise OptionError(f"endmembers have shape {spectra.shape}; the image needs (r, {n_bands}), one value a band.")
-    if n_endmembers is not None and n_endmembers != len(spectra):
+    if n_endmembers is not None and n_endmembers < len(spectra):
         raise OptionError(
             f"n_endmembers={n_endmembers}, but {len(spectra)} endmembers are given. Leave n_endmembers out."
         )
     if not np.isfinite(spectra[:, prepared.rule.good]).all():
         raise DataError("a given endmember has no value in a band that is used; exclude the band or fill the value.")
     names = names or [f"endmember {k + 1}" for k in range(len(spectra))]
-    return Endmembers(spectra, tuple(names), **anchors, notes={"fit": "none: the endmembers were given"})
+    if n_endmembers is not None and n_endmembers > len(spectra):
+        p = prepared.to_fit()
+        return prepared.placed(
+            find_beside_known(p.image, p.rule, spectra, names, int(n_endmembers), p.options, sample=p.sample)
+        )
+    return Endmembers(spectra, tuple(names), **anchors, notes=notes)
 
 
 def _run(
     image: Any, mask: Any, options: Options, find: Callable[[Prepared], Endmembers], out: Any, progress: Progress | None
 ) -> xr.Dataset:
     """Prepare, find, map, assemble; time each stage and keep its warnings."""
+    if out is not None:
+        check_out(out)
     journal = Journal()
     with journal.stage("prepare"):
         prepared = prepare(open_image(image, options), mask, options, progress)
     with journal.stage("endmembers"):
         found = find(prepared)
     with journal.stage("abundances"):
-        solved = solve_blocks(prepared.image, prepared.rule, found, options, progress)
+        if options.most_per_pixel:
+            solved = solve_best_subsets(prepared, found, progress)
+        else:
+            solved = solve_blocks(
+                prepared.image, prepared.rule, found, options, progress, out=out, glass=prepared.glass
+            )
+    doubts = None
+    if options.uncertainty:
+        with journal.stage("uncertainty"):
+            doubts = bootstrap(prepared, found, find, progress)
+            warn_of_doubts(doubts, found.names)
     result = _assemble(prepared, found, solved, journal)
+    result = result if doubts is None else with_uncertainty(result, doubts)
+    result = with_models(result, solved) if options.most_per_pixel else result
     if out is not None:
         write(result, out)
     return result
@@ -294,6 +341,7 @@ def _assemble(prepared: Prepared, found: Endmembers, solved: SolvedBlocks, journ
         **solved.facts,
         "stop_reason": str(found.notes.get("stop_reason", "nothing iterated")),
         **_separation(found.spectra[:, prepared.rule.good]),
+        **{key: found.notes[key] for key in ("stain_flag",) if key in found.notes},
     }
     if "name" in image.attrs:
         attrs["name"] = str(image.attrs["name"])
@@ -327,13 +375,3 @@ def _scaled(spectra: np.ndarray, quantity: str) -> np.ndarray:
     else:
         return spectra
     return spectra / np.where(size > 0, size, 1.0)
-
-
-def _unit_rows(matrix: Any, names: Sequence[str]) -> xr.DataArray:
-    vectors = np.asarray(matrix, np.float64)
-    if vectors.shape != (len(names), 3) or not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
-        raise OptionError(
-            f"stain_matrix must be {len(names)} rows of 3 finite numbers, none all zero; got shape {vectors.shape}."
-        )
-    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return xr.DataArray(vectors, dims=("endmember", "band"), coords={"endmember": list(names)})

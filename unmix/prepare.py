@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,23 +12,44 @@ import xarray as xr
 
 from .blocks import Progress, sample_pixels
 from .errors import OptionError, UnmixWarning
+from .glass import Glass
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
 from .light.bands import select_bands
 from .light.pixels import require_valid, with_mask
 from .options import Options
 from .readers import read
+from .result import Endmembers
+from .whole_slide import Judged, judge_slide
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image ready to be unmixed: its values' additive rule and the sample it is judged by."""
+    """An image ready to be unmixed: its values' additive rule and the sample it is judged by.
+
+    ``settled`` is the number of endmembers where that was decided before, so that it is not asked for again.
+    """
 
     image: xr.DataArray
     rule: Additive
     sample: np.ndarray
     options: Options
     notes: dict[str, Any]
+    slide: Judged | None = None
+    settled: int | None = None
+
+    @property
+    def glass(self) -> Glass | None:
+        """Return where a whole slide shows nothing, None for other images."""
+        return None if self.slide is None else self.slide.glass
+
+    def to_fit(self) -> Prepared:
+        """Return what a fit looks at: the tiles a whole slide is judged on, else everything."""
+        return self if self.slide is None else replace(self, image=self.slide.image, slide=None)
+
+    def placed(self, found: Endmembers) -> Endmembers:
+        """Return what was found by `to_fit` with its nearest pixels where they are in the image."""
+        return found if self.slide is None else self.slide.placed(found)
 
 
 def open_image(source: Any, options: Options) -> xr.DataArray:
@@ -47,18 +68,21 @@ def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress
     """Decide which pixels and bands count and how their values become additive."""
     image = with_mask(image, mask)
     _say_what_was_guessed(image)
-    sample, _ = sample_pixels(image, threads=options.threads, progress=progress)
+    slide = judge_slide(image, threads=options.threads, progress=progress) if mask is None else None
+    judged = image if slide is None else slide.image
+    sample, _ = sample_pixels(judged, threads=options.threads, progress=progress)
     require_valid(len(sample), image)
-    rule, notes = additive_rule(image, sample, options)
-    return Prepared(image, rule, sample, options, notes)
+    rule, notes = additive_rule(image, sample if slide is None else slide.overview, options)
+    return Prepared(image, rule, sample, options, notes | ({} if slide is None else slide.notes), slide)
 
 
-def as_brightfield(image: xr.DataArray) -> xr.DataArray:
+def as_brightfield(image: xr.DataArray, n_bands: int = 3) -> xr.DataArray:
     """Return the image as transmitted light, which is what stains are seen in, unless it is optical density."""
-    if image.sizes["band"] != 3:
-        raise OptionError(
-            f"stains are separated in 3 channels (RGB); this image has {image.sizes['band']}. Drop the others first."
-        )
+    found = image.sizes["band"]
+    if found != n_bands:
+        way_out = "Give the first three, image[..., :3]." if found == 4 else "Give three, or stain_matrix= for all."
+        wanted = "in 3 channels (RGB)" if n_bands == 3 else f"with a stain matrix of {n_bands} channels"
+        raise OptionError(f"stains are separated {wanted}; this image has {found}. {way_out}")
     return image if image.attrs["quantity"] == "optical_density" else _with_quantity(image, "brightfield")
 
 

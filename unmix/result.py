@@ -3,7 +3,10 @@
 A result is an `xarray.Dataset` with ``abundances`` (endmember, y, x; float32, NaN where invalid), ``endmembers``
 (endmember, band), ``residual`` (y, x), ``brightness`` (y, x; with the ``shade`` constraint), ``anchor_row``,
 ``anchor_col`` and ``anchor_count`` (endmember; -1 where no pixel stands behind an endmember), ``objective``
-(iteration; where something iterated). Attributes are a few flat scalars and one JSON string, ``provenance``.
+(iteration; where something iterated). Where uncertainty was asked for: ``endmembers_low``, ``endmembers_high`` and
+``endmembers_std`` (endmember, band), ``abundances_std`` (endmember, y, x), ``moved_share``, ``leverage_row``,
+``leverage_col`` and ``leverage_angle`` (endmember); see `unmix.uncertainty`. Attributes are a few flat scalars and one
+JSON string, ``provenance``.
 """
 
 from __future__ import annotations
@@ -139,6 +142,15 @@ def check_result(result: xr.Dataset) -> xr.Dataset:
         if name not in result or result[name].dims != dims:
             found = result[name].dims if name in result else "nothing"
             raise DataError(f"a result has '{name}' with dims {dims}; found {found}.")
+    spread: dict[str, Sequence[str]] = {
+        "endmembers_low": ("endmember", "band"),
+        "endmembers_high": ("endmember", "band"),
+        "endmembers_std": ("endmember", "band"),
+        "abundances_std": ("endmember", "y", "x"),
+    }
+    for name, dims in spread.items():
+        if name in result and result[name].dims != dims:
+            raise DataError(f"'{name}' of a result has dims {dims}; found {result[name].dims}.")
     if result["abundances"].dtype != np.float32:
         raise DataError(f"abundances are float32; found {result['abundances'].dtype}.")
     if "provenance" not in result.attrs:

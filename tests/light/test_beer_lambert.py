@@ -36,9 +36,7 @@ def test_every_byte_comes_back(white: float) -> None:
 @given(st.floats(100, 65535))
 def test_every_sixteen_bit_value_comes_back(white: float) -> None:
     values = every_value("u2")
-    np.testing.assert_array_equal(
-        from_optical_density(to_optical_density(values, [white]), [white], np.uint16), values
-    )
+    np.testing.assert_array_equal(from_optical_density(to_optical_density(values, [white]), [white], np.uint16), values)
 
 
 def test_the_law_per_channel() -> None:

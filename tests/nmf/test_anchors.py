@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -175,7 +177,7 @@ def test_smoothed_vertices_are_medians_of_the_farthest_rows() -> None:
 
 
 def test_smoothing_halves_the_error_of_noise_and_outliers() -> None:
-    """Published claim (Nadisic et al. 2021): where several pixels are pure, the median forgives what one pixel does not."""
+    """The claim of Nadisic et al. 2021: where several pixels are pure, their median forgives what one does not."""
     errors = {1: [], 25: []}
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -233,7 +235,7 @@ def test_volume_never_shrinks_and_ends_where_no_single_move_helps(seed: int, r: 
         volumes.append(abs(np.linalg.det(vertices)))
         if np.array_equal(before, vertices):
             break
-    assert all(b >= a * (1 - 1e-9) for a, b in zip(volumes, volumes[1:], strict=False))
+    assert all(b >= a * (1 - 1e-9) for a, b in pairwise(volumes))
     assert np.array_equal(before, vertices)
     for k in range(r):
         direction = np.linalg.inv(vertices)[:, k]

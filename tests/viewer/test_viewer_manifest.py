@@ -26,7 +26,7 @@ def test_root_manifest_leads_to_the_packages(root):
 def test_every_command_is_callable(manifest):
     pytest.importorskip("qtpy.QtWidgets")
     commands = manifest.contributions.commands
-    assert len(commands) == 5
+    assert len(commands) == 8
     for command in commands:
         assert callable(npe2.manifest.utils.import_python_name(command.python_name))
 
@@ -34,6 +34,7 @@ def test_every_command_is_callable(manifest):
 def test_every_contribution_has_its_command(manifest):
     known = {command.id for command in manifest.contributions.commands}
     given = [*manifest.contributions.readers, *manifest.contributions.widgets, *manifest.contributions.sample_data]
+    given += manifest.contributions.writers
     assert {contribution.command for contribution in given} == known
 
 

@@ -97,7 +97,7 @@ def test_a_map_that_is_not_there_is_refused(tmp_path, stain_result):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "result.h5", "maps.zarr", "table.xlsx", "scene.HDR"])
+@pytest.mark.parametrize("name", ["a.jpg", "result.h5", "maps.nc4", "table.xlsx", "scene.HDR"])
 def test_a_file_of_another_kind_is_refused_not_made_a_folder(tmp_path, scene_result, name):
     with pytest.raises(OptionError, match=r"unmix does not write \.\w+ files"):
         unmix.write(scene_result, tmp_path / name)

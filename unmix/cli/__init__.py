@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-COMMANDS = {"demo": "demo", "info": "info", "run": "run", "stains": "stains"}
+COMMANDS = {"demo": "demo", "info": "info", "run": "run", "stains": "stains", "rank": "rank", "view": "view"}
 
 
 class LazyCommands(click.Group):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import traceback
@@ -25,13 +26,12 @@ STAGES = {
 @contextmanager
 def reported(subject: str, debug: bool) -> Iterator[None]:
     """Turn what goes wrong into one line on standard error and an exit code; show warnings as notes."""
-    shown = warnings.showwarning
-    warnings.showwarning = _note
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _noticed_interrupts():
             warnings.simplefilter("always", UnmixWarning)
             warnings.showwarning = _note
             yield
+            stop_if_interrupted()
     except UnmixError as error:
         if debug:
             traceback.print_exc()
@@ -44,8 +44,34 @@ def reported(subject: str, debug: bool) -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+
+
+_interrupted = threading.Event()
+
+
+@contextmanager
+def _noticed_interrupts() -> Iterator[None]:
+    """Remember Ctrl-C: a compiler in the middle of its work can swallow the exception, the note stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        _interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    _interrupted.clear()
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
     finally:
-        warnings.showwarning = shown
+        signal.signal(signal.SIGINT, before)
+
+
+def stop_if_interrupted() -> None:
+    """Raise `KeyboardInterrupt` if Ctrl-C was pressed since the command began."""
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def _note(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -67,6 +93,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         tasks: dict[str, Any] = {}
 
         def report(stage: str, done: int, total: int) -> None:
+            stop_if_interrupted()
             if stage not in tasks:
                 tasks[stage] = bar.add_task(STAGES.get(stage, stage), total=total)
             bar.update(tasks[stage], completed=done, total=total)
@@ -79,6 +106,7 @@ def _plain_progress() -> Callable[[str, int, int], None]:
     lock = threading.Lock()
 
     def report(stage: str, done: int, total: int) -> None:
+        stop_if_interrupted()
         text = STAGES.get(stage, stage)
         with lock:
             if text not in seen:

@@ -62,6 +62,16 @@ def option_flags(door: str) -> Callable[[Command], Command]:
     return decorate
 
 
+FORMATS = ("netcdf", "csv", "preview", "ome_tiff", "slide", "ome_zarr", "geotiff", "residual", "brightness")
+"""What a result can be written as, by name: those of `unmix.writers`, which is too heavy to ask before it is used."""
+
+
+def format_flag(command: Command) -> Command:
+    """Add the flag that says what is written."""
+    text = "What to write beside the figure; may be given several times [default: what suits the image]."
+    return click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, help=text)(command)
+
+
 def source_flags(command: Command) -> Command:
     """Add the flags that say which part of a file is meant."""
     flags = [

@@ -10,12 +10,14 @@ import numpy as np
 import xarray as xr
 
 from ..errors import WriteError
+from ..readers.pyramid import pyramid_of
 from ..report.figures import save_figure
 from ..writers import FORMATS, write
 from ..writers.commit import check_outputs
-from .console import print_table
+from .console import print_table, stop_if_interrupted
 
 FIGURE = "figure.png"
+_SHOWN = 1000
 
 
 def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
@@ -35,13 +37,16 @@ def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
         raise WriteError(f"cannot write in {parent}: {error.strerror or error}. Choose another --out.") from error
 
 
-def write_folder(result: xr.Dataset, image: xr.DataArray, folder: Path, overwrite: bool) -> list[Path]:
+def write_folder(
+    result: xr.Dataset, image: xr.DataArray, folder: Path, overwrite: bool, formats: tuple[str, ...] = ()
+) -> list[Path]:
     """Write a result and its figure into a folder; a folder made for it goes again if nothing could be written."""
+    stop_if_interrupted()
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        written = write(result, folder, overwrite=overwrite)
-        written.append(save_figure(result, folder / FIGURE, image=image, overwrite=overwrite))
+        written = write(result, folder, formats=formats or None, overwrite=overwrite)
+        written.append(save_figure(result, folder / FIGURE, image=_shown(image), overwrite=overwrite))
     except BaseException:
         if made and not any(folder.iterdir()):
             folder.rmdir()
@@ -50,16 +55,26 @@ def write_folder(result: xr.Dataset, image: xr.DataArray, folder: Path, overwrit
     return written
 
 
+def _shown(image: xr.DataArray) -> xr.DataArray:
+    """Return the smallest level of a slide that still fills the figure; other images as they are."""
+    pyramid = pyramid_of(image)
+    if pyramid is None:
+        return image
+    levels = range(pyramid.level, len(pyramid.shapes))
+    return pyramid.open(max(level for level in levels if level == pyramid.level or max(pyramid.shapes[level]) >= _SHOWN))
+
+
 def print_result(result: xr.Dataset, angles: np.ndarray | None = None) -> None:
     """Print what was found: one row an endmember, then one line about the fit."""
     headings = ["endmember", "mean", "largest", "pixels behind it", "nearest pixel (row, col)"]
     rows = []
-    A = result["abundances"].values.reshape(result.sizes["endmember"], -1)
+    maps = result["abundances"]
+    about = xr.Dataset({"mean": maps.mean(("y", "x"), dtype=np.float64), "most": maps.max(("y", "x"))}).compute()
     for k, name in enumerate(result["endmember"].values):
-        known = A[k][np.isfinite(A[k])]
+        mean, most = float(about["mean"][k]), float(about["most"][k])
         row, col, count = (int(result[v][k]) for v in ("anchor_row", "anchor_col", "anchor_count"))
         where = f"{row}, {col}" if row >= 0 else "-"
-        rows.append([str(name), f"{known.mean():.3f}", f"{known.max():.3f}", str(count) if count else "-", where])
+        rows.append([str(name), f"{mean:.3f}", f"{most:.3f}", str(count) if count else "-", where])
     if angles is not None:
         headings.append("angle to truth (deg)")
         for row_cells, angle in zip(rows, np.degrees(angles), strict=True):

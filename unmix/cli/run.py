@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from ..scratch import scratch_beside
 from .console import progress_bar, reported
-from .flags import chosen_options, option_flags, source_flags, source_keywords
+from .flags import chosen_options, format_flag, option_flags, source_flags, source_keywords
 
 _EPILOG = """Examples:
 
@@ -16,27 +17,50 @@ _EPILOG = """Examples:
   unmix run scene.hdr --endmembers 4 --out scene_unmixed
   unmix run cube.mat --endmembers 5 --bands 400-2450 --exclude 1340-1450 --exclude 1800-1950 --out maps
   unmix run cells.lsm --endmembers 5 --quantity counts --out dyes
+  unmix run scene.hdr --out named --library minerals.csv --uncertainty 50
+  unmix run scene.hdr --endmembers 5 --library minerals.csv --known water,kaolinite --out partly_known
+  unmix run scene.hdr --library bundles.sli --known all --most-per-pixel 3 --out mesma
 """
 
 
 @click.command("run", epilog=_EPILOG)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--endmembers", "-n", "n_endmembers", type=click.IntRange(1), required=True, help="How many endmembers to find."
+    "--endmembers",
+    "-n",
+    "n_endmembers",
+    type=click.IntRange(1),
+    help="How many endmembers to find [default: as many as 'unmix rank' suggests].",
 )
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the maps, tables and figure."
 )
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
+@click.option(
+    "--library",
+    type=click.Path(path_type=Path),
+    help="Spectral library; what is found is named by its nearest spectra.",
+)
+@click.option(
+    "--known",
+    help="Names or materials of the library, separated by commas, or 'all': they are used as endmembers. With a larger "
+    "--endmembers, the others are found beside them.",
+)
+@click.option("--library-scale", type=float, help="Divide the library's values by this number, often 10000.")
+@format_flag
 @click.option("--overwrite", is_flag=True, help="Replace earlier outputs in the folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @source_flags
 @option_flags("run")
 def command(
     file: Path,
-    n_endmembers: int,
+    n_endmembers: int | None,
     out: Path,
     mask: Path | None,
+    library: Path | None,
+    known: str | None,
+    library_scale: float | None,
+    formats: tuple[str, ...],
     overwrite: bool,
     debug: bool,
     key: str | None,
@@ -46,19 +70,25 @@ def command(
     **given: Any,
 ) -> None:
     """Find the endmembers of FILE and map their abundances."""
+    if library is None and known is not None:
+        raise click.UsageError("--known names spectra of a library: give --library too.")
     options = chosen_options("run", given)
     keywords = source_keywords(key, series, level, region)
-    with reported(str(file), debug):
+    with reported(str(file), debug), scratch_beside(out):
         from ..pipeline import unmix
         from ..readers import read
         from ..readers.mask import read_mask
+        from .library import known_spectra, named_result, open_library
         from .outputs import check_folder, print_result, write_folder
 
         check_folder(out, file, overwrite)
         reading = {name: options.pop(name) for name in ("quantity", "scale", "bands", "exclude") if name in options}
         image = read(file, **keywords, **reading)
         pixels = None if mask is None else read_mask(mask)
+        spectra = open_library(library, library_scale)
+        endmembers = known_spectra(spectra, known)
         with progress_bar() as progress:
-            result = unmix(image, n_endmembers, mask=pixels, progress=progress, **options)
+            result = unmix(image, n_endmembers, endmembers=endmembers, mask=pixels, progress=progress, **options)
+        result = named_result(result, spectra)
         print_result(result)
-        write_folder(result, image, out, overwrite)
+        write_folder(result, image, out, overwrite, formats)

@@ -7,13 +7,16 @@ from typing import Any
 
 import click
 
+from ..scratch import scratch_beside
 from .console import progress_bar, reported
-from .flags import chosen_options, option_flags, source_flags, source_keywords
+from .flags import chosen_options, format_flag, option_flags, source_flags, source_keywords
 
 _EPILOG = """Examples:
 
 \b
   unmix stains tile.png --out tile_stains
+  unmix stains slide.svs --out slide_stains
+  unmix stains slide.svs --format ome_zarr --format preview --out slide_zarr
   unmix stains slide.svs --stains hematoxylin,dab --region 0,0,2048,2048 --out stains
 """
 
@@ -27,6 +30,7 @@ _EPILOG = """Examples:
     "--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the maps, tables and figure."
 )
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
+@format_flag
 @click.option("--overwrite", is_flag=True, help="Replace earlier outputs in the folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @source_flags
@@ -36,6 +40,7 @@ def command(
     stains: str,
     out: Path,
     mask: Path | None,
+    formats: tuple[str, ...],
     overwrite: bool,
     debug: bool,
     key: str | None,
@@ -48,7 +53,7 @@ def command(
     options = chosen_options("stains", given)
     keywords = source_keywords(key, series, level, region)
     names: Any = [name.strip() for name in stains.split(",")] if "," in stains else stains
-    with reported(str(file), debug):
+    with reported(str(file), debug), scratch_beside(out):
         from ..pipeline import separate_stains
         from ..readers import read
         from ..readers.mask import read_mask
@@ -61,4 +66,4 @@ def command(
         with progress_bar() as progress:
             result = separate_stains(image, names, mask=pixels, progress=progress, **options)
         print_result(result)
-        write_folder(result, image, out, overwrite)
+        write_folder(result, image, out, overwrite, formats)

@@ -115,7 +115,7 @@ def find_dye_spectra(
     values, valid, positions = load_windows(image, rule, threads=options.threads, progress=progress)
     if not valid.any():
         raise DataError("the image has no valid pixel: every pixel is masked, no-data or not finite in a good band.")
-    offset = _offset(values, valid)
+    offset = dark_level(values, valid)
     counts = np.where(valid[..., None], np.maximum(values - offset, np.float32(0)), np.float32(0))
     bright = _bright_pixels(counts, valid, positions, offset)
     dyes = _separate(bright.counts, _summed_pixels(counts), n_endmembers, options.extra_anchors)
@@ -150,7 +150,7 @@ def _check_number(n_endmembers: int, rule: Additive) -> None:
         )
 
 
-def _offset(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def dark_level(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Return the dark level of each band: a low percentile of the averaged stack, which read noise does not lower."""
     averaged = window_mean(values, valid, AVERAGED)[valid]
     return np.percentile(averaged, OFFSET_PERCENTILE, axis=0).astype(np.float32)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-
-from ..materials.stains import STAINS
 
 LEAST_DENSITY = 0.20
 LARGEST_DENSITY = 2.3
 BRIGHTER_THAN_WHITE = -0.1
 COLOUR_MARGIN_DEGREES = 25.0
 GREY_MARGIN_DEGREES = 7.0
+GREY_IS_STAIN_SHARE = 0.33
 
 _GREY = np.full((1, 3), 3**-0.5)
 
 
-def gate_pixels(density: np.ndarray, clipped: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, dict[str, int]]:
+def gate_pixels(
+    density: np.ndarray, clipped: np.ndarray, variants: Sequence[np.ndarray]
+) -> tuple[np.ndarray, dict[str, int]]:
     """Return which pixels carry usable stain colour, and how many each gate dropped.
 
     Parameters
@@ -26,8 +28,8 @@ def gate_pixels(density: np.ndarray, clipped: np.ndarray, names: tuple[str, ...]
         Natural-log optical density, negative where a pixel is brighter than the white point.
     clipped : ndarray of bool, shape (n,)
         True where a channel is so dark that the camera no longer told densities apart.
-    names : tuple of str
-        Stains expected on the slide.
+    variants : sequence of ndarray, shape (n_variants, 3)
+        For each stain expected on the slide its published or measured directions.
 
     Returns
     -------
@@ -51,24 +53,21 @@ def gate_pixels(density: np.ndarray, clipped: np.ndarray, names: tuple[str, ...]
     drop("gate_brighter_than_white", density[kept].min(axis=1, initial=0.0) < BRIGHTER_THAN_WHITE)
     counts["pixels_with_stain_density"] = len(kept)
     direction = np.maximum(density[kept], 0.0) / norm[kept, None]
-    cones = stain_cones(names)
+    cones = stain_cones(variants)
     near = cosine_to_cones(direction, cones) >= np.cos(np.radians(COLOUR_MARGIN_DEGREES))
     drop("gate_colour", ~near)
     direction = direction[near]
     grey_is_foreign = cosine_to_cones(_GREY, cones)[0] < np.cos(np.radians(GREY_MARGIN_DEGREES))
     grey = (direction @ _GREY[0] > np.cos(np.radians(GREY_MARGIN_DEGREES))) & grey_is_foreign
+    if len(grey) and grey.mean() > GREY_IS_STAIN_SHARE:
+        grey[:] = False  # dirt is the lesser part: this much grey is how a stain of this slide looks
     drop("gate_grey", grey)
     return kept, counts
 
 
-def stain_cones(names: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the two edges of the plane cone that every pair of published vectors of different stains spans."""
-    return [
-        (a, b)
-        for first, second in combinations(names, 2)
-        for a in STAINS[first].variant_vectors
-        for b in STAINS[second].variant_vectors
-    ]
+def stain_cones(variants: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the two edges of the plane cone that every pair of directions of different stains spans."""
+    return [(a, b) for first, second in combinations(variants, 2) for a in first for b in second]
 
 
 def cosine_to_cones(directions: np.ndarray, cones: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress, sample_pixels, sample_positions
-from ..errors import DataError, OptionError, UnmixWarning
+from ..blocks import Progress, sample_positions
+from ..errors import OptionError, UnmixWarning
 from ..light.additive import Additive
-from ..light.beer_lambert import full_scale
-from ..materials.stains import nearest_stain, reference_vectors, stain_names
+from ..materials.stain_sets import StainSet, stain_set
+from ..materials.stains import nearest_stain
 from ..options import Options
 from ..result import Endmembers
-from .stain_gates import gate_pixels
+from .stain_noise import colour_scatter, weights_at_scatter
 from .stain_plane import Corners, find_corners, find_edges, smallest_angle
 from .stain_refine import refine_stain_vectors
+from .stain_tissue import LEAST_PIXELS, Tissue, tissue_pixels
 
-LEAST_PIXELS = 300
 ONE_STAIN_DEGREES = 12.0
 CORNERS_TOO_CLOSE_DEGREES = 10.0
 UNLIKE_REFERENCE_DEGREES = 30.0
 NAMING_MARGIN_DEGREES = 3.0
 REFINED_PIXELS = 10_000
 
-_CLIPPED_LEVEL = 6 / 255
-_FIRST_SAMPLE, _ENOUGH, _SECOND_SAMPLE = 1.5, 0.2, 6
-
-
-@dataclass(frozen=True)
-class Tissue:
-    """Sampled pixels that passed the gates: densities (n, 3), flat positions (n,), and what the gates counted."""
-
-    density: np.ndarray
-    positions: np.ndarray
-    counts: dict[str, int]
+_WEIGHTS = ("colour_scatter", "sparsity_used", "anchor_weight_used")
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class StainFit:
 def find_stain_vectors(
     image: xr.DataArray,
     rule: Additive,
-    stains: str | tuple[str, ...],
+    stains: str | tuple[str, ...] | StainSet,
     options: Options,
     *,
     progress: Progress | None = None,
@@ -72,8 +62,8 @@ def find_stain_vectors(
         Transmitted light or optical density; three good bands in the order red, green, blue.
     rule : Additive
         How recorded values become natural-log optical density; holds the white point.
-    stains : str or tuple of str
-        Two or three stain names, or the name of a stain set (`unmix.materials.stains`).
+    stains : StainSet, str or tuple of str
+        Two or three stain names, or a stain set: its name, itself, its file (`unmix.materials.stain_sets`).
     options : Options
         `sparsity`, `anchor_weight`, `prior_weight`, `fit_pixels` and `threads` are used.
     progress : callable, optional
@@ -119,79 +109,44 @@ def find_stain_vectors(
     >>> found.names, found.notes["stain_flag"]
     (('hematoxylin', 'eosin'), 'none')
     """
-    names = _checked_stains(stains, rule)
-    references = reference_vectors(names)
-    tissue = _tissue_pixels(image, rule, names, options, progress)
-    fit = _fit(tissue.density, names, references, options)
-    if fit.flag != "none":
-        warnings.warn(_explanation(fit, tissue, names, references), UnmixWarning, stacklevel=2)
+    chosen = fittable(stains)
+    tissue = tissue_pixels(image, rule, chosen, options, progress)
+    fit = fit_tissue(tissue, chosen, options)
     row, col = _nearest_pixels(fit, tissue, image.sizes["x"])
     return Endmembers(
         spectra=rule.widen(fit.vectors),
-        names=names,
+        names=chosen.stains,
         anchor_row=row,
         anchor_col=col,
         anchor_count=fit.counts,
         objective=fit.objective,
-        notes=_notes(fit, tissue, names, references),
+        notes=fit.notes,
     )
 
 
-def _checked_stains(stains: str | tuple[str, ...], rule: Additive) -> tuple[str, ...]:
-    names = stain_names(stains)
-    if len(rule.good) != 3:
-        raise OptionError(
-            f'the stain fit needs 3 good bands (red, green, blue); the image has {len(rule.good)}. Use method="scene".'
-        )
-    if len(names) not in (2, 3):
-        raise OptionError(f"the stain fit separates 2 or 3 stains; {len(names)} were named: {', '.join(names)}.")
-    return names
+def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options) -> StainFit:
+    """Fit the vectors of a stain set's stains to tissue pixels, of one slide or of several; warn where in doubt."""
+    fit = _fit(tissue.density, chosen.matrix, options)
+    if fit.flag != "none":
+        warnings.warn(_explanation(fit, tissue, chosen), UnmixWarning, stacklevel=3)
+    return replace(fit, notes=_notes(fit, tissue, chosen))
 
 
-def _tissue_pixels(
-    image: xr.DataArray, rule: Additive, names: tuple[str, ...], options: Options, progress: Progress | None
-) -> Tissue:
-    """Sample the image, pass the sample through the gates, and sample more where too little is left."""
-    n_pixels = image.sizes["y"] * image.sizes["x"]
-    wanted = options.fit_pixels
-    for n_sample in (int(_FIRST_SAMPLE * wanted), _SECOND_SAMPLE * wanted):
-        values, positions = sample_pixels(image, n_sample, threads=options.threads, progress=progress)
-        density = rule(values).astype(np.float64)
-        kept, counts = gate_pixels(density, _clipped(values[:, rule.good], rule), names)
-        if len(kept) >= _ENOUGH * wanted or n_sample >= n_pixels:
-            break
-    _refuse_grey(values[:, rule.good], counts)
-    counts = {"pixels_sampled": len(values), **counts}
-    kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
-    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts)
+def fittable(stains: str | tuple[str, ...] | StainSet) -> StainSet:
+    """Return the stain set meant, of two or three stains; these can be told apart in red, green and blue."""
+    chosen = stain_set(stains)
+    if len(chosen.stains) not in (2, 3):
+        listed = ", ".join(chosen.stains)
+        raise OptionError(f"the stain fit separates 2 or 3 stains; {len(chosen.stains)} were named: {listed}.")
+    return chosen
 
 
-def _clipped(values: np.ndarray, rule: Additive) -> np.ndarray:
-    """Return where a channel is darker than 6 of 255; recorded optical density has no such level."""
-    if rule.quantity != "brightfield" or not len(values):
-        return np.zeros(len(values), bool)
-    full = full_scale(values) if values.dtype.kind in "ui" else max(1.0, float(values.max()))
-    return values.min(axis=1) < _CLIPPED_LEVEL * full
-
-
-def _refuse_grey(values: np.ndarray, counts: dict[str, int]) -> None:
-    """Refuse recorded values (n, 3) that are equal in all three channels, where there is something to see at all."""
-    if counts["pixels_with_stain_density"] < LEAST_PIXELS:
-        return
-    low, high = values.min(axis=1), values.max(axis=1)
-    if np.all(high - low <= 1e-6 * np.abs(high)):
-        raise DataError(
-            "the image has no colour: red, green and blue are equal in every pixel, so stains cannot be told apart. "
-            "Give the colour image."
-        )
-
-
-def _fit(density: np.ndarray, names: tuple[str, ...], references: np.ndarray, options: Options) -> StainFit:
+def _fit(density: np.ndarray, references: np.ndarray, options: Options) -> StainFit:
     """Fit the vectors, or say with a flag why published ones stand in."""
-    none = np.zeros(len(names), np.int64)
+    none = np.zeros(len(references), np.int64)
     if len(density) < LEAST_PIXELS:
         return StainFit(references, none, "too little tissue", {})
-    if len(names) == 2:
+    if len(references) == 2:
         corners = find_edges(density, references)
         if corners.width_degrees < ONE_STAIN_DEGREES:
             return _one_stain(density, references, corners)
@@ -205,18 +160,24 @@ def _fit(density: np.ndarray, names: tuple[str, ...], references: np.ndarray, op
 def _refined(density: np.ndarray, references: np.ndarray, corners: Corners, options: Options) -> StainFit:
     order = _assignment(corners.vectors, references) if len(references) == 3 else np.arange(2)
     inside = density[corners.kept]
+    pixels, anchors = inside[sample_positions(len(inside), REFINED_PIXELS)], corners.vectors[order]
+    scatter = colour_scatter(pixels, anchors)
+    sparsity, anchor_weight = weights_at_scatter(scatter, len(anchors), options.sparsity, options.anchor_weight)
     refined = refine_stain_vectors(
-        inside[sample_positions(len(inside), REFINED_PIXELS)],
-        corners.vectors[order],
+        pixels,
+        anchors,
         references,
-        sparsity=options.sparsity,
-        anchor_weight=options.anchor_weight,
+        sparsity=sparsity,
+        anchor_weight=anchor_weight,
         prior_weight=options.prior_weight,
     )
     final = _assignment(refined.vectors, references)
     notes = {
         "hull_width_degrees": corners.width_degrees,
         "off_plane": corners.n_off_plane,
+        "colour_scatter": scatter,
+        "sparsity_used": sparsity,
+        "anchor_weight_used": anchor_weight,
         "shares": refined.shares[final],
         "stop_reason": refined.stop_reason,
         "refinement_iterations": len(refined.objective),
@@ -227,9 +188,9 @@ def _refined(density: np.ndarray, references: np.ndarray, corners: Corners, opti
 
 def _doubt(vectors: np.ndarray, references: np.ndarray) -> str:
     """Return the flag of vectors that were fitted and may yet not be what their names say, or 'none'."""
-    if _angles(vectors, references).max() > UNLIKE_REFERENCE_DEGREES:
+    if angles_to_references(vectors, references).max() > UNLIKE_REFERENCE_DEGREES:
         return "unlike reference"
-    if _naming_margin(vectors, references) < NAMING_MARGIN_DEGREES:
+    if naming_margin(vectors, references) < NAMING_MARGIN_DEGREES:
         return "naming uncertain"
     return "none"
 
@@ -256,16 +217,16 @@ def _assignment(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
 
 def _misfit(vectors: np.ndarray, references: np.ndarray) -> float:
     """Return the root mean square angle in degrees between vectors and references, row by row."""
-    return float(np.sqrt(np.mean(_angles(vectors, references) ** 2)))
+    return float(np.sqrt(np.mean(angles_to_references(vectors, references) ** 2)))
 
 
-def _naming_margin(vectors: np.ndarray, references: np.ndarray) -> float:
+def naming_margin(vectors: np.ndarray, references: np.ndarray) -> float:
     """Return by how many degrees (root mean square) the next best order of the names fits worse than this one."""
     others = list(permutations(range(len(vectors))))[1:]
     return min(_misfit(vectors[list(order)], references) for order in others) - _misfit(vectors, references)
 
 
-def _angles(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
+def angles_to_references(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Return the angle in degrees between unit vectors, row by row."""
     return np.degrees(np.arccos(np.clip(np.sum(vectors * references, axis=1), -1.0, 1.0)))
 
@@ -281,9 +242,9 @@ def _nearest_pixels(fit: StainFit, tissue: Tissue, width: int) -> tuple[np.ndarr
     return row, col
 
 
-def _explanation(fit: StainFit, tissue: Tissue, names: tuple[str, ...], references: np.ndarray) -> str:
+def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
     """Say in one line what the flag means, and the way out."""
-    listed, width = ", ".join(names), fit.notes.get("hull_width_degrees", 0.0)
+    names, listed, width = chosen.stains, ", ".join(chosen.stains), fit.notes.get("hull_width_degrees", 0.0)
     if fit.flag == "too little tissue":
         return (
             f"{len(tissue.density)} of {tissue.counts['pixels_sampled']} sampled pixels have the colour of the stains, "
@@ -307,7 +268,7 @@ def _explanation(fit: StainFit, tissue: Tissue, names: tuple[str, ...], referenc
             f"the vectors found fit the names {listed} hardly better in another order: stains may be swapped. "
             "Look at the maps, or give stain_matrix=."
         )
-    angles = _angles(fit.vectors, references)
+    angles = angles_to_references(fit.vectors, chosen.matrix)
     worst = int(np.argmax(angles))
     return (
         f"the vector found for {names[worst]} is {angles[worst]:.0f} degrees from the published one (nearest stain: "
@@ -315,21 +276,22 @@ def _explanation(fit: StainFit, tissue: Tissue, names: tuple[str, ...], referenc
     )
 
 
-def _notes(fit: StainFit, tissue: Tissue, names: tuple[str, ...], references: np.ndarray) -> dict[str, Any]:
+def _notes(fit: StainFit, tissue: Tissue, chosen: StainSet) -> dict[str, Any]:
     """Put what the fit has to say into flat facts."""
-    to_reference = _angles(fit.vectors, references)
+    references = chosen.matrix
+    to_reference = angles_to_references(fit.vectors, references)
     notes: dict[str, Any] = {
         "stain_flag": fit.flag,
         **tissue.counts,
         "gate_off_plane": fit.notes.get("off_plane", 0),
         "pixels_fitted": len(tissue.density) - fit.notes.get("off_plane", 0),
         "smallest_angle": smallest_angle(fit.vectors),
-        "naming_margin_degrees": _naming_margin(fit.vectors, references),
+        "naming_margin_degrees": naming_margin(fit.vectors, references),
     }
-    for key in ("hull_width_degrees", "stop_reason", "refinement_iterations"):
+    for key in ("hull_width_degrees", "stop_reason", "refinement_iterations", *_WEIGHTS):
         if key in fit.notes:
             notes[key] = fit.notes[key]
-    for k, name in enumerate(names):
+    for k, name in enumerate(chosen.stains):
         notes[f"angle_to_reference_{name}"] = float(to_reference[k])
         notes[f"reference_{name}"] = references[k]
         if "shares" in fit.notes:

@@ -216,8 +216,9 @@ def reference_vectors(names: str | Iterable[str]) -> np.ndarray:
 
 
 def nearest_stain(vector: np.ndarray) -> str:
-    """Return the name of the stain with the published direction nearest to a unit vector (3,)."""
-    return max(STAINS, key=lambda name: float((STAINS[name].variant_vectors @ vector).max()))
+    """Return the name of the stain with the published or reference direction nearest to a unit vector (3,)."""
+    directions = {name: np.vstack([stain.variant_vectors, stain.vector]) for name, stain in STAINS.items()}
+    return max(STAINS, key=lambda name: float((directions[name] @ vector).max()))
 
 
 def _plain(name: str) -> str:

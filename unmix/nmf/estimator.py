@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..errors import OptionError, UnmixWarning
 from .abundances import solve_abundances
-from .anchors import successive_projection
-from .refine import refine
+from .anchor_methods import find_anchors
+from .losses import BetaDivergence, as_loss
+from .problem import Problem, penalties_of, state_problem
+from .refine import UPDATES, choose_method, iterate, refine
+from .terms import FixedRows, Start, Term
 
 _DTYPES = (np.float64, np.float32)
 _SCALES = ("data", "sum", "norm", "max")
-_REFINEMENTS = ("none", "hals")
+_REFINEMENTS = ("none", *UPDATES)
+_HELD_ITERATIONS = 300
+_LIFT = 0.1
 
 
 class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -27,17 +34,26 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     ----------
     n_components : int
         Number of components r; clamped to the shape of X with a warning.
-    refinement : {'none', 'hals'}
-        ``none``: the components are rows of X, the anchors that successive projection finds. ``hals``: they are
-        improved together with the abundances.
+    anchors : {'spa', 'pspa', 'snpa', 'vca', 'nfindr', 'smoothed', 'adaptive'}
+        How the rows are found; see `find_anchors`.
+    refinement : {'none', 'hals', 'extrapolated_hals', 'multiplicative', 'fast_gradient'}
+        ``none``: the components are rows of X, the anchors. Else they are improved together with the abundances by
+        this update; see `refine`.
+    loss : {'frobenius', 'kullback_leibler', 'itakura_saito'} or float from 0 to 2
+        What refinement and abundances minimise. All but ``frobenius`` go with ``multiplicative`` or ``none``.
+    terms : tuple of terms
+        Added to the loss, such as ``(Sparsity(0.02),)``; see `unmix.nmf.terms`. Terms of the abundances also count in
+        `transform`, as strongly as in `fit`.
     anchor_weight : float
-        How strongly ``hals`` is held to the anchors; 0 is plain NMF started at them.
+        How strongly refinement is held to the anchors; 0 is plain NMF started at them.
     max_iter : int
         Most iterations of the refinement.
     tol : float
         The refinement stops when the objective falls by less than this share in one iteration.
     scale : {'data', 'sum', 'norm', 'max'}
         Scale of each component: as in the data, or sum, Euclidean norm or largest value one; abundances take the rest.
+    random_state : int, RandomState instance or None
+        For anchors found at random (``vca``).
 
     Attributes
     ----------
@@ -46,7 +62,10 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     anchor_indices_ : ndarray of int, shape (n_components_,)
         Rows of X that the components are or started at.
     objective_history_ : ndarray
-        Half the squared error (with the anchor term) before and after every iteration.
+        Loss and terms before and after every iteration; without refinement the loss alone.
+    reconstruction_err_ : float
+        Root of twice the loss of X from the abundances of `transform` times `components_`; the Frobenius norm of the
+        residual, where that is the loss.
     n_iter_ : int
         Iterations run.
     n_components_ : int
@@ -69,18 +88,26 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self,
         n_components: int = 2,
         *,
+        anchors: str = "spa",
         refinement: str = "none",
+        loss: str | float = "frobenius",
+        terms: tuple[Term | FixedRows, ...] = (),
         anchor_weight: float = 0.0,
         max_iter: int = 200,
         tol: float = 1e-4,
         scale: str = "data",
+        random_state: Any = 0,
     ) -> None:
         self.n_components = n_components
+        self.anchors = anchors
         self.refinement = refinement
+        self.loss = loss
+        self.terms = terms
         self.anchor_weight = anchor_weight
         self.max_iter = max_iter
         self.tol = tol
         self.scale = scale
+        self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> SeparableNMF:
         """Find the components of X (n_samples, n_features)."""
@@ -90,35 +117,40 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def fit_transform(self, X: ArrayLike, y: Any = None, **_: Any) -> np.ndarray:
         """Find the components of X and return its abundances (n_samples, n_components_)."""
         matrix = validate_data(self, X, dtype=_DTYPES, ensure_non_negative=True)
-        self._check_choices()
+        loss = self._checked_loss()
         r = self._clamped(matrix.shape)
-        self.anchor_indices_ = successive_projection(matrix, r)
+        self.anchor_indices_ = find_anchors(matrix, r, self.anchors, seed=self._seed())
         E = matrix[self.anchor_indices_].astype(np.float64)
-        if self.refinement == "hals":
-            refined = refine(
-                matrix, E, anchor_weight=self.anchor_weight, max_iterations=self.max_iter, tolerance=self.tol
-            )
-            E, self.objective_history_ = refined.E, refined.objective
-            self.n_iter_ = len(refined.objective) - 1
-        E = self._scaled(E)
-        self.components_ = E.astype(matrix.dtype)
+        self._start: Start | None = None
+        self._start = self._measured(matrix, E)
+        if self.refinement != "none":
+            E = self._refined(matrix, E)
+        self._unscaled, self._size = E, self._sizes(E)
+        self.components_ = (E / self._size[:, None]).astype(matrix.dtype)
         self.n_components_ = r
-        A = solve_abundances(matrix, self.components_, "non_negative")
+        A = self._abundances(matrix)
+        error = loss.of_product(matrix, A, self.components_)
+        self.reconstruction_err_ = float(np.sqrt(2 * max(error, 0.0)))
         if self.refinement == "none":
-            error = matrix.astype(np.float64) - A.astype(np.float64) @ self.components_.astype(np.float64)
-            self.objective_history_, self.n_iter_ = np.array([0.5 * float((error**2).sum())]), 1
+            self.objective_history_, self.n_iter_ = np.array([error]), 1
         return A
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """Return the non-negative abundances (n_samples, n_components_) of X for the components found."""
+        """Return the abundances (n_samples, n_components_) of X for the components found."""
         check_is_fitted(self)
         matrix = validate_data(self, X, dtype=_DTYPES, ensure_non_negative=True, reset=False)
-        return solve_abundances(matrix, self.components_, "non_negative")
+        return self._abundances(matrix)
 
     def inverse_transform(self, A: ArrayLike) -> np.ndarray:
         """Return the data (n_samples, n_features) that abundances A stand for."""
         check_is_fitted(self)
         return np.asarray(A) @ self.components_
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return minus the loss of X from its abundances times the components, per sample: larger is better."""
+        check_is_fitted(self)
+        matrix = validate_data(self, X, dtype=_DTYPES, ensure_non_negative=True, reset=False)
+        return -self._checked_loss().of_product(matrix, self._abundances(matrix), self.components_) / len(matrix)
 
     @property
     def _n_features_out(self) -> int:
@@ -130,14 +162,64 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check_choices(self) -> None:
+    def _measured(self, X: np.ndarray, E: np.ndarray) -> Start | None:
+        """Measure what the terms' weights count against, so that `transform` gives them the same weight."""
+        return self._held(X, E, None).start if self._pixel_terms() else None
+
+    def _refined(self, X: np.ndarray, E: np.ndarray) -> np.ndarray:
+        """Return the components improved from the anchors E, and keep how that went."""
+        found = refine(
+            X,
+            E,
+            loss=self.loss,
+            update=self.refinement,
+            terms=self.terms,
+            anchor_weight=self.anchor_weight,
+            max_iterations=self.max_iter,
+            tolerance=self.tol,
+        )
+        self.objective_history_, self.n_iter_ = found.objective, len(found.objective) - 1
+        return found.E
+
+    def _abundances(self, X: np.ndarray) -> np.ndarray:
+        """Return the abundances of X: exact for the squared error alone, else by a fixed number of iterations.
+
+        A fixed number, so that what a sample gets does not depend on the samples beside it.
+        """
+        E = self._unscaled
+        alive = E.any(axis=1)
+        A = np.zeros((len(X), len(E)), X.dtype)
+        if alive.any():
+            A[:, alive] = solve_abundances(X, E[alive], "non_negative")
+        if self._checked_loss().beta != 2 or self._pixel_terms():
+            lifted = A + X.dtype.type(_LIFT) * A.mean(axis=1, keepdims=True)
+            method = choose_method(self._held(X, E, lifted), None if self._checked_loss().beta != 2 else "hals")
+            iterate(method, 0.0, _HELD_ITERATIONS, None)
+            A = method.factors[0]
+        return (A * self._size).astype(X.dtype, order="C")
+
+    def _held(self, X: np.ndarray, E: np.ndarray, A: np.ndarray | None) -> Problem:
+        """State the problem of the abundances of X alone, all components held."""
+        everything = FixedRows(tuple(range(len(E))))
+        return state_problem(X, E, A, self.loss, (*self._pixel_terms(), everything), self._start)
+
+    def _pixel_terms(self) -> tuple[Term, ...]:
+        """The terms of the abundances."""
+        return tuple(term for term in penalties_of(self.terms) if term.block == "A")
+
+    def _checked_loss(self) -> BetaDivergence:
         for name, known in (("refinement", _REFINEMENTS), ("scale", _SCALES)):
             if getattr(self, name) not in known:
                 raise OptionError(f"{name}={getattr(self, name)!r} is not known. Use one of {', '.join(known)}.")
+        return as_loss(self.loss)
+
+    def _seed(self) -> int:
+        state = self.random_state
+        return int(state) if isinstance(state, numbers.Integral) else int(check_random_state(state).randint(2**31 - 1))
 
     def _clamped(self, shape: tuple[int, int]) -> int:
         r = self.n_components
-        if isinstance(r, bool) or int(r) != r or r < 1:
+        if isinstance(r, bool) or not isinstance(r, numbers.Real) or r < 1 or r % 1 != 0:
             raise OptionError(f"n_components={r!r} is not a whole number of at least 1.")
         if r > min(shape):
             warnings.warn(
@@ -147,8 +229,9 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         return int(min(r, *shape))
 
-    def _scaled(self, E: np.ndarray) -> np.ndarray:
+    def _sizes(self, E: np.ndarray) -> np.ndarray:
+        """Return what each component is divided by (r,)."""
         if self.scale == "data":
-            return E
+            return np.ones(len(E))
         size = {"sum": E.sum(axis=1), "norm": np.linalg.norm(E, axis=1), "max": E.max(axis=1)}[self.scale]
-        return E / np.where(size > 0, size, 1.0)[:, None]
+        return np.where(size > 0, size, 1.0)

@@ -24,12 +24,14 @@ def _formats() -> tuple[Format, ...]:
     from .formats import Format
 
     tiff_names = (".tif", ".tiff", ".lsm", ".svs", ".ndpi")
+    slides, slide_names = (b"SQLite format 3\0", b"ZISRAWFILE"), (".mrxs", ".svslide", ".czi")
     tiff = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     return (
         Format("ENVI", "envi", (b"ENVI", b"\xef\xbb\xbfENVI"), (".hdr",)),
         Format("PNG", "pictures", (b"\x89PNG\r\n\x1a\n",), (".png",)),
         Format("JPEG", "pictures", (b"\xff\xd8\xff",), (".jpg", ".jpeg")),
         Format("TIFF (GeoTIFF, OME-TIFF, LSM, SVS, NDPI)", "tiff", tiff, tiff_names, ("level", "series")),
+        Format("slide (MRXS, SVSLIDE, CZI; by OpenSlide)", "slide", slides, slide_names, ("level", "series")),
         Format("JPEG 2000", "raster", (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), (".jp2", ".j2k"), ("level",)),
         Format("NumPy .npy", "numpy_files", (b"\x93NUMPY",), (".npy",)),
         Format("NumPy .npz", "numpy_files", (b"PK\x03\x04", b"PK\x05\x06"), (".npz",), ("key",)),
@@ -135,6 +137,15 @@ def open_result(path: str | os.PathLike[str], *, chunks: Any = None) -> xr.Datas
     ------
     ReadError
         The file is missing, damaged, or not a result.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, unmix
+    >>> result = unmix.unmix(np.ones((2, 5, 3)), endmembers=np.eye(2, 3) + 0.1, quantity="radiance")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = unmix.write(result, f"{folder}/result.nc")
+    ...     unmix.open_result(f"{folder}/result.nc").load().identical(result)
+    True
     """
     from .formats import refuse_remote
     from .saved_result import open_saved

@@ -16,6 +16,7 @@ from .request import Request
 _HEAD_BYTES = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS = (512, 1024, 2048)
+_MIRAX, _JPEG = ".mrxs", b"\xff\xd8\xff"
 
 _REFUSED = (
     (b"\x0e\x03\x13\x01", "an HDF4 file, which unmix does not read. Convert it to GeoTIFF or ENVI first"),
@@ -29,7 +30,6 @@ _REFUSED = (
     (b"EHFA_HEADER_TAG", "an ERDAS Imagine file, which unmix does not read. Convert it to GeoTIFF first"),
     (b"GIF8", "a GIF, which has too few colours to unmix. Give the original picture"),
     (b"BM", "a BMP, which unmix does not read. Save it as PNG first"),
-    (b"ZISRAWFILE", "a Zeiss CZI file, which unmix does not read. Export it as OME-TIFF first"),
     (b"\x80\x02", "a Python pickle, which is never opened: it can run code. Save the array as .npy"),
     (b"\x80\x03", "a Python pickle, which is never opened: it can run code. Save the array as .npy"),
     (b"\x80\x04", "a Python pickle, which is never opened: it can run code. Save the array as .npy"),
@@ -54,6 +54,8 @@ class Format:
 def find_format(path: Path, formats: Sequence[Format]) -> Format:
     """Return the format of a file, or raise `ReadError` saying what it is or which formats there are."""
     head, size = _head(path)
+    if path.suffix.lower() == _MIRAX and head.startswith(_JPEG):
+        return next(f for f in formats if _MIRAX in f.suffixes)
     known = next((f for f in formats if any(head.startswith(start) for start in f.starts)), None)
     if known is not None:
         return known

@@ -15,9 +15,10 @@ import numpy as np
 import xarray as xr
 
 from ..errors import OptionError, ReadError
-from . import raster
+from . import raster, slide
 from .describe import make_image
 from .naming import one_line, shown
+from .pyramid import with_pyramid
 from .raw_file import RawFile
 from .request import Request
 from .tiff_metadata import describe
@@ -29,6 +30,7 @@ _MAIN_IMAGE_FIRST = {"svs", "ndpi", "lsm", "scn", "bif", "philips", "qpi", "fluo
 _PALETTE, _CMYK, _YCBCR, _LAB = 3, 5, 6, (8, 9, 10)
 _RGB = (2, _YCBCR)
 _JPEG = (6, 7)
+_JPEG_2000_YCBCR = 33003
 _ALPHA = (1, 2)
 
 
@@ -39,6 +41,8 @@ def read(path: Path, request: Request) -> xr.DataArray:
     try:
         with tifffile.TiffFile(path, _multifile=False) as file:
             _refuse_entities(file, path)
+            if _is_for_openslide(path, file, request):
+                return slide.read(path, request)
             if not is_geotiff(file):
                 return _read(path, request, file)
             _refuse_several(file, path)
@@ -73,7 +77,16 @@ def _read(path: Path, request: Request, file: Any) -> xr.DataArray:
     n_light = raw.shape[2] - (described.alpha is not None)
     if n_light == 3 and described.quantity is None and page.photometric not in _RGB:
         described.quantity = "unknown"
-    return make_image(path, raw, described, request)
+    shapes = [_height_width(one) for one in series.levels]
+    return with_pyramid(make_image(path, raw, described, request), str(path), request, shapes)
+
+
+def _is_for_openslide(path: Path, file: Any, request: Request) -> bool:
+    """Return whether tifffile would give less than the slide: stitched or layered formats, JPEG 2000 in YCbCr."""
+    if request.series is not None:
+        return False
+    jpeg_2000 = file.is_svs and int(file.pages.first.compression) == _JPEG_2000_YCBCR
+    return bool(file.is_scn or file.is_bif or jpeg_2000 or path.suffix.lower() == ".vsi")
 
 
 def _choices(series: Any) -> tuple[int | None, dict[str, int]]:
@@ -178,7 +191,7 @@ def _check_colours(page: Any, path: Path) -> None:
         raise ReadError(
             f"{shown(path)} holds YCbCr colours in a compression that is not JPEG. Convert it to RGB first."
         )
-    if compression == 33003:
+    if compression == _JPEG_2000_YCBCR:
         raise ReadError(f"{shown(path)} holds JPEG 2000 in YCbCr colours, which is not read. Convert it to RGB first.")
 
 

@@ -4,5 +4,8 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submod_attrs={"figures": ["endmember_figure", "maps_figure", "save_figure", "summary_figure"]},
+    submod_attrs={
+        "figures": ["endmember_figure", "maps_figure", "save_figure", "summary_figure"],
+        "rank_curves": ["rank_figure", "save_rank_figure"],
+    },
 )

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..materials.colours import endmember_colours
-
 _MOST_NAMES = 12
 
 
-def findings(result: xr.Dataset, warnings: Sequence[str] = ()) -> str:
+def findings(result: xr.Dataset, colours: Mapping[str, Any], warnings: Sequence[str] = ()) -> str:
     """Return the short text the panel shows after a run, as rich text.
 
     Parameters
     ----------
     result : Dataset
         As from `unmix.unmix`.
+    colours : mapping
+        Of each endmember, by its name; (red, green, blue), 0 to 1.
     warnings : sequence of str
         What the user should know about it.
     """
-    spectra, names = result["endmembers"].values, result["endmember"].values
-    wavelengths = result.coords["wavelength"].values if "wavelength" in result.coords else None
-    colours = endmember_colours(spectra, str(result.attrs.get("quantity", "unknown")), wavelengths)
-    lines = [_named(str(name), colour) for name, colour in zip(names[:_MOST_NAMES], colours, strict=False)]
+    names = [str(name) for name in result["endmember"].values]
+    lines = [_named(name, np.asarray(colours[name])) for name in names[:_MOST_NAMES]]
     if len(names) > _MOST_NAMES:
         lines.append(f"and {len(names) - _MOST_NAMES} more")
     if "relative_error" in result.attrs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from typing import Any
 
@@ -71,6 +71,12 @@ class OptionsForm(QWidget):
         values = {name: knob.value() for name, knob in shown.items()}
         Options.from_keywords(values)
         return {name: value for name, value in values.items() if value != shown[name].default}
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Set controls to what is given; those that are not named keep what they hold."""
+        for name, value in values.items():
+            if name in self._knobs:
+                self._knobs[name].set_value(value)
 
     def restore_defaults(self) -> None:
         """Set every control back to its default."""

@@ -19,6 +19,7 @@ NAMELESS = "endmember "
 _STEPS = 64
 _TOP_PERCENTILE = 99.8
 _FRACTIONS = ("shade", "sum_to_one")
+_DARKEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,26 @@ class Shown:
         Which run made them.
     params : mapping
         What was asked for.
+    colours : mapping of str to (red, green, blue), optional
+        Colours the user chose, by the name of the endmember; 0 to 1.
     """
 
     source: str
     source_id: str = ""
     run_id: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    colours: Mapping[str, Any] = field(default_factory=dict)
 
-    def layer(self, data: Any, kind: str, title: str, role: str, endmember: str = "", **keywords: Any) -> LayerData:
+    def layer(
+        self,
+        data: Any,
+        kind: str,
+        title: str,
+        role: str,
+        endmember: str = "",
+        facts: Mapping[str, Any] | None = None,
+        **keywords: Any,
+    ) -> LayerData:
         """Return one layer tuple, named and labelled."""
         known = {
             "role": role,
@@ -51,6 +64,7 @@ class Shown:
             "source_id": self.source_id,
             "run_id": self.run_id,
             "params": dict(self.params),
+            **(facts or {}),
         }
         return data, {"name": f"{self.source} | {title}", "metadata": {KEY: known}, **keywords}, kind
 
@@ -81,7 +95,7 @@ def result_layers(result: xr.Dataset, shown: Shown, placement: Placement | None 
     'field | endmember 2'
     """
     placed = (placement or Placement.of_image(result)).of_map()
-    look = _Look.of(result)
+    look = _Look.of(result, shown.colours)
     layers = [*_quality_maps(result, shown, placed), _dominant(result, shown, placed, look)]
     layers += [_abundance_map(result, index, shown, placed, look) for index in range(result.sizes["endmember"])]
     anchors = _anchors(result, shown, placed, look)
@@ -98,28 +112,55 @@ class _Look:
     tops: np.ndarray
 
     @classmethod
-    def of(cls, result: xr.Dataset) -> _Look:
+    def of(cls, result: xr.Dataset, chosen: Mapping[str, Any]) -> _Look:
         quantity = str(result.attrs.get("quantity", "unknown"))
         fractions = result.attrs.get("constraint", "shade" if "brightness" in result else "") in _FRACTIONS
         spectra = result["endmembers"].values
         wavelengths = result.coords["wavelength"].values if "wavelength" in result.coords else None
         stained = quantity in STAINED
         density = visible_density(spectra, wavelengths) if stained else None
+        density = None if density is None else np.array(density)
         tops = np.ones(len(spectra)) if fractions else _tops(result["abundances"].data)
         if stained:
             tops = np.full(len(spectra), tops.max())  # one scale: amounts of stain are compared with each other
-        return cls(stained, endmember_colours(spectra, quantity, wavelengths), density, tops)
+        colours = endmember_colours(spectra, quantity, wavelengths)
+        for index, name in enumerate(result["endmember"].values):
+            if str(name) in chosen:
+                colours[index] = chosen[str(name)]
+                if density is not None:
+                    density[index] = -np.log(np.maximum(colours[index], _DARKEST))
+        return cls(stained, colours, density, tops)
 
     def colormap(self, index: int, name: str) -> Any:
-        """Return the colours of one map: white light through more and more of the stain, or black to the colour."""
-        from napari.utils.colormaps import Colormap
+        """Return the colours of one map."""
+        density = None if self.density is None else self.density[index]
+        return map_colours(name, self.colours[index], self.stained, float(self.tops[index]), density)
 
-        if not self.stained:
-            return Colormap([[0, 0, 0], self.colours[index]], name=f"{name} (unmix)")
-        density = -np.log(np.maximum(self.colours[index], 1e-3)) if self.density is None else self.density[index]
-        amount = np.linspace(0.0, self.tops[index], _STEPS)[:, None]
-        light = np.exp(-amount * np.maximum(density, 0.0))
-        return Colormap(light, name=f"{name} (unmix)", nan_color="white")
+
+def map_colours(name: str, colour: np.ndarray, stained: bool, top: float, density: np.ndarray | None = None) -> Any:
+    """Return the colormap of an abundance map: white light through more and more stain, or black to the colour.
+
+    Parameters
+    ----------
+    name : str
+        Of the endmember.
+    colour : ndarray, shape (3,)
+        Its colour, 0 to 1.
+    stained : bool
+        Whether it takes light away.
+    top : float
+        Where the map's scale ends.
+    density : ndarray, shape (3,), optional
+        Optical density of one unit of stain; from the colour when not given.
+    """
+    from napari.utils.colormaps import Colormap
+
+    title = f"{name} (unmix)"
+    if not stained:
+        return Colormap([[0, 0, 0], colour], name=title)
+    density = -np.log(np.maximum(colour, _DARKEST)) if density is None else density
+    amount = np.linspace(0.0, top, _STEPS)[:, None]
+    return Colormap(np.exp(-amount * np.maximum(density, 0.0)), name=title, nan_color="white")
 
 
 def _quality_maps(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any]) -> list[LayerData]:
@@ -152,6 +193,7 @@ def _abundance_map(result: xr.Dataset, index: int, shown: Shown, placed: Mapping
         name,
         "abundance",
         name,
+        {"colour": tuple(float(part) for part in look.colours[index])},
         colormap=look.colormap(index, name),
         contrast_limits=(0.0, float(look.tops[index])),
         blending="multiplicative" if look.stained else "additive",

@@ -5,51 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QSpinBox,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtWidgets import QWidget
 
 from ..errors import UnmixError
-from ..materials.stains import STAIN_SETS
 from ..quantity import QUANTITIES
+from .activity import Activity, stage_title
+from .docks import open_dock
 from .findings import findings
-from .knobs import OptionsForm, ignore_wheel
+from .finished import Finished, colours_in
+from .keys import bind_keys
+from .latest import Latest
 from .layers import STAINED
-from .request import Request
-from .run import Finished, Refused, Run
-from .show import show_layers
-from .sources import SourceLayer, is_source, source_of_layer
+from .pacing import Paced
+from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
+from .recipe import Recipe
+from .request import Known, Request
+from .run import Refused, Run
+from .session import session_of
+from .settings import default_options
+from .show import showing
+from .sources import SourceLayer, identity_of, is_source, source_of_layer
+from .suggest import suggestion
 
 if TYPE_CHECKING:
     import napari.viewer
 
-KINDS = {
-    "reflectance": "scene (reflectance)",
-    "radiance": "scene (radiance)",
-    "counts": "lambda stack (counts)",
-    "brightfield": "stained slide (light)",
-    "optical_density": "stained slide (OD)",
-    "unknown": "unknown",
-}
-DEFAULT_ENDMEMBERS = 4
-MOST_ENDMEMBERS = 99
-MINIMUM_WIDTH = 350
 _POLL_MS = 50
 
 
-class UnmixPanel(QWidget):
+class UnmixPanel(PanelControls):
     """Unmix a layer: gathers what is wanted, runs the pipeline in a worker, shows its maps as layers.
 
     Parameters
@@ -59,96 +44,35 @@ class UnmixPanel(QWidget):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
+        self.session = session_of(napari_viewer)
         self._runs: list[Run] = []
+        self._active: Run | None = None
+        self._activity: Activity | None = None
         self._layers: list[Any] = []
         self._source: SourceLayer | None = None
-        self._build()
+        self._connect()
         self._watch_viewer()
         self._list_layers()
+        bind_keys(self.viewer, self)
 
-    # building
-
-    def _build(self) -> None:
-        self.layer_box = _combo("The image to unmix: a colour picture, or a stack with the bands on its first axis.")
-        self.kind_box = _combo("What the numbers of this image are. It is guessed; change it where the guess is wrong.")
-        self.count_box = _count("How many pure spectra to look for.")
-        self.stains_box = _combo("Which stains are on the slide.")
-        self.run_button = _button("Run", "Find the endmembers and add one abundance map for each as a layer.")
-        self.cancel_button = _button("Cancel", "Stop the run; nothing is added.")
-        self.progress_bar = QProgressBar()
-        self.progress_bar.setToolTip("How far the current stage of the run is.")
-        self.progress_bar.setTextVisible(True)
-        policy = self.progress_bar.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.progress_bar.setSizePolicy(policy)
-        self.findings_label = _text("What the last run found.")
-        self.options_form = OptionsForm(without=("quantity",))
-        self.options_toggle, options_area = self._build_options()
-        for kind in QUANTITIES:
-            self.kind_box.addItem(KINDS[kind], kind)
-        for name, stains in STAIN_SETS.items():
-            self.stains_box.addItem(f"{name}: {', '.join(stains)}", stains)
-        self._lay_out(options_area)
-        self.layer_box.currentIndexChanged.connect(self._take_layer)
-        self.kind_box.currentIndexChanged.connect(self._take_kind)
+    def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.cancel)
+        self.restore_button.clicked.connect(self._restore_defaults)
+        self.results.run_chosen.connect(self.restore)
+        self.results.settings_chosen.connect(self.take_settings)
+        self.results.dock_wanted.connect(self._open_dock)
+        self.layer_box.currentIndexChanged.connect(self._take_layer)
+        self.kind_box.currentIndexChanged.connect(self._take_kind)
+        self.session.endmembers_changed.connect(self._show_pins)
+        self.session.run_changed.connect(self._show_findings)
+        self.suggest_button.clicked.connect(self.suggest)
+        self._showing, self._suggesting = Paced(self), Latest(self)
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
         self._poll.timeout.connect(self._show_progress)
-
-    def _build_options(self) -> tuple[QToolButton, QWidget]:
-        """Return the button that unfolds the options, and what it unfolds."""
-        toggle = QToolButton()
-        toggle.setText("Options")
-        toggle.setToolTip("Everything else that can be set; the defaults suit most images.")
-        toggle.setCheckable(True)
-        toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        toggle.setArrowType(Qt.ArrowType.RightArrow)
-        area = QWidget()
-        layout = QVBoxLayout(area)
-        layout.setContentsMargins(0, 0, 0, 0)
-        restore = _button("Restore defaults", "Set every option back to its default.")
-        restore.clicked.connect(self.options_form.restore_defaults)
-        layout.addWidget(self.options_form)
-        layout.addWidget(restore)
-        area.setVisible(False)
-        toggle.toggled.connect(area.setVisible)
-        toggle.toggled.connect(
-            lambda open_: toggle.setArrowType(Qt.ArrowType.DownArrow if open_ else Qt.ArrowType.RightArrow)
-        )
-        return toggle, area
-
-    def _lay_out(self, options_area: QWidget) -> None:
-        self._form = QFormLayout()
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._form.addRow("Layer", self.layer_box)
-        self._form.addRow("Kind", self.kind_box)
-        self._form.addRow("Endmembers", self.count_box)
-        self._form.addRow("Stains", self.stains_box)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.addLayout(self._form)
-        column.addLayout(buttons)
-        column.addWidget(self.progress_bar)
-        column.addWidget(self.findings_label)
-        column.addWidget(self.options_toggle)
-        column.addWidget(options_area)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self.setMinimumWidth(MINIMUM_WIDTH)
 
     # following the viewer
 
@@ -157,11 +81,19 @@ class UnmixPanel(QWidget):
         watched = [(layers.events, self._on_list_event), (layers.selection.events.active, self._on_active)]
         for emitter, slot in watched:
             emitter.connect(slot)
-        runs = self._runs
+        runs, session, refresh = self._runs, self.session, self.results.refresh
+        heard = [
+            (session.endmembers_changed, self._show_pins),
+            (session.run_changed, self._show_findings),
+            (session.endmembers_changed, refresh),
+            (session.run_changed, refresh),
+        ]
 
         def farewell() -> None:
             for emitter, slot in watched:
                 emitter.disconnect(slot)
+            for signal, listener in heard:
+                signal.disconnect(listener, missing_ok=True)
             for run in runs:
                 run.cancel()
 
@@ -175,7 +107,7 @@ class UnmixPanel(QWidget):
 
     def _on_removed(self, layer: Any) -> None:
         """Stop a run whose source is gone."""
-        if self.running and self._runs[-1].request.source.identity == str(layer.unique_id):
+        if self._active is not None and self._active.request.source.identity == identity_of(layer):
             self.cancel()
             self.findings_label.setText(f"Cancelled: the layer '{layer.name}' was removed.")
 
@@ -212,12 +144,13 @@ class UnmixPanel(QWidget):
         layer = self.layer
         self._source = None if layer is None else source_of_layer(layer)
         self._show_running()
+        self._show_pins()
         if self._source is None:
             self.findings_label.setText("Open an image to unmix: File > Open Sample > unmix has three.")
             self.count_box.setValue(DEFAULT_ENDMEMBERS)
             self._take_kind()
             return
-        self.findings_label.setText("")
+        self._show_findings()
         kind = QUANTITIES.index(self._source.quantity)
         for index, quantity in enumerate(QUANTITIES):
             guessed = self._source.guessed and index == kind
@@ -230,8 +163,17 @@ class UnmixPanel(QWidget):
         """Ask for stains or for a number, and show the options that apply."""
         stains = self.separates_stains
         self._form.setRowVisible(self.stains_box, stains)
-        self._form.setRowVisible(self.count_box, not stains)
+        self._form.setRowVisible(self.count_row, not stains)
         self.options_form.show_door("stains" if stains else "run")
+
+    @property
+    def _shows_run_of_layer(self) -> bool:
+        """Whether the current run, and so the list of endmembers, is that of the chosen layer."""
+        current = self.session.current
+        return self._source is not None and (current is None or current.source_id == self._source.identity)
+
+    def _known(self) -> Known | None:
+        return self.session.known() if self._shows_run_of_layer else None
 
     def _request(self) -> Request:
         """Return what the controls ask for; the layer is looked at again, it may have been moved or scaled."""
@@ -241,15 +183,58 @@ class UnmixPanel(QWidget):
         if kind != source.quantity or (source.guessed and kind != "unknown"):
             options["quantity"] = kind
         if self.separates_stains:
-            return Request(source, stains=self.stains_box.currentData(), options=options)
-        return Request(source, n_endmembers=self.count_box.value(), options=options)
+            return Request(source, stains=self.stains_box.currentData(), known=self._known(), options=options)
+        return Request(source, n_endmembers=self.count_box.value(), known=self._known(), options=options)
+
+    def suggest(self, *_: Any) -> None:
+        """Set the number of endmembers to what the image seems to hold; it is looked at in a worker."""
+        if self.layer is None or self._suggesting.busy:
+            return
+        try:
+            request = self._request()
+        except UnmixError as error:
+            self._refuse(str(error))
+            return
+        self.findings_label.setText("Looking at how many endmembers the image holds …")
+        self.suggest_button.setEnabled(False)
+        self._suggesting.ask(lambda: suggestion(request), self._take_suggestion)
+
+    def _take_suggestion(self, suggested: tuple[int | None, str]) -> None:
+        number, reason = suggested
+        self.suggest_button.setEnabled(True)
+        if number is None:
+            self._refuse(reason)
+        else:
+            self.count_box.setValue(number)
+            self.findings_label.setText(reason)
+
+    def take_settings(self, recipe: Recipe) -> None:
+        """Set the controls to what a recipe asks for."""
+        self.options_form.restore_defaults()
+        self.options_form.set_values(recipe.options)
+        if "quantity" in recipe.options:
+            self.kind_box.setCurrentIndex(self.kind_box.findData(recipe.options["quantity"]))
+        elif self._source is not None:
+            self.kind_box.setCurrentIndex(self.kind_box.findData(self._source.quantity))
+        if recipe.n_endmembers is not None:
+            self.count_box.setValue(recipe.n_endmembers)
+        if recipe.stains is not None:
+            if self.stains_box.findData(recipe.stains) < 0:
+                self.stains_box.addItem(", ".join(recipe.stains), recipe.stains)
+            self.stains_box.setCurrentIndex(self.stains_box.findData(recipe.stains))
+        if recipe.known is not None:
+            self.session.set_known(recipe.known)
+
+    def _restore_defaults(self, *_: Any) -> None:
+        self.options_form.restore_defaults()
+        self.options_form.set_values(default_options())
 
     # running
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
-        return bool(self._runs)
+        """Whether a run is under way, or its layers are still being added."""
+        return self._active is not None or self._showing.busy
 
     def start(self, *_: Any) -> None:
         """Run the pipeline on the chosen layer."""
@@ -260,87 +245,117 @@ class UnmixPanel(QWidget):
         except UnmixError as error:
             self._refuse(str(error))
             return
-        self._runs.append(Run(request, self._take_answer, self._take_end))
+        colours = self.session.colours_for(request.source.identity)
+        run = Run(request, self._take_answer, self._take_end, colours)
+        self._runs.append(run)
+        self._active = run
+        self._activity = Activity(f"Unmixing {request.source.name}")
         self.findings_label.setText("")
         self.progress_bar.setRange(0, 0)
         self.progress_bar.setFormat("")
         self._poll.start()
         self._show_running()
-        self._runs[-1].start()
+        run.start()
 
     def cancel(self, *_: Any) -> None:
-        """Stop the run; it ends when the pipeline next reports progress."""
-        if self.running:
-            self._runs[-1].cancel()
-            self.cancel_button.setEnabled(False)
-            self.progress_bar.setFormat("cancelling")
+        """Let go of the run at once; its thread ends when the pipeline next reports progress."""
+        if self._active is not None:
+            self._active.cancel()
+            self._let_go()
             self.findings_label.setText("Cancelled.")
 
+    def restore(self, finished: Finished) -> None:
+        """Show an earlier run again, with its settings."""
+        if self.running:
+            return
+        self.take_settings(finished.recipe)
+        self._show(finished)
+
     def _take_answer(self, answer: Finished | Refused) -> None:
-        """Show what a run returned."""
+        """Show what a run returned, unless it was let go meanwhile."""
+        if self._active is None or answer.run_id != self._active.run_id:
+            return
+        self._let_go()
         if isinstance(answer, Refused):
             self._refuse(answer.reason)
             return
-        identity = answer.request.source.identity
-        source = next((layer for layer in self.viewer.layers if str(layer.unique_id) == identity), None)
-        show_layers(self.viewer, answer.layers, source)
-        self.findings_label.setText(findings(answer.result, answer.warnings))
+        self._show(answer)
         for sentence in answer.warnings:
             show_warning(sentence)
 
+    def _show(self, finished: Finished) -> None:
+        """Show a run's layers, one at a turn of the event loop."""
+        source = next((layer for layer in self._layers if identity_of(layer) == finished.source_id), None)
+        self._showing.start(showing(self.viewer, finished.layers, source), lambda: self._take_shown(finished))
+        self._show_running()
+
+    def _take_shown(self, finished: Finished) -> None:
+        self.session.take(finished)
+        self._show_running()
+
     def _take_end(self) -> None:
-        """Make the panel ready for the next run."""
-        self._runs.clear()
+        """Forget the threads that have ended."""
+        self._runs[:] = [run for run in self._runs if not run.over]
+        if self._active is not None and self._active.over:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Be ready for the next run."""
+        self._active = None
         self._poll.stop()
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
         self._show_running()
 
     def _refuse(self, reason: str) -> None:
         self.findings_label.setText(reason)
         show_error(reason)
 
+    # showing
+
+    def _open_dock(self, name: str) -> None:
+        open_dock(self.viewer, name)
+
+    def _show_findings(self) -> None:
+        current = self.session.current
+        if current is not None and self._shows_run_of_layer and not self.running:
+            text = findings(current.result, colours_in(current.layers), current.warnings)
+            self.findings_label.setText(text)
+        else:
+            self.findings_label.setText("")
+
+    def _show_pins(self) -> None:
+        said = self.session.pins_said() if self._shows_run_of_layer else ""
+        self.pins_label.setText(said)
+        self.pins_label.setVisible(bool(said))
+        self.count_box.setEnabled(not self.running and self._source is not None and self._known() is None)
+
     def _show_progress(self) -> None:
-        run = self._runs[-1] if self._runs else None
-        if run is None or run.cancelled or not run.total:
+        run = self._active
+        if run is None or self._activity is None:
             return
-        self.progress_bar.setRange(0, run.total)
-        self.progress_bar.setValue(run.done)
-        self.progress_bar.setFormat(f"{run.stage} %p%")
+        if self._activity.cancelled:
+            self.cancel()
+        elif run.total:
+            self.progress_bar.setRange(0, run.total)
+            self.progress_bar.setValue(run.done)
+            self.progress_bar.setFormat(f"{stage_title(run.stage)} %p%")
+            self._activity.show(run.stage, run.done, run.total)
 
     def _show_running(self) -> None:
         """Let only those controls work that make sense now."""
-        self.run_button.setEnabled(not self.running and self._source is not None)
-        self.cancel_button.setEnabled(self.running)
-        for control in (self.layer_box, self.kind_box, self.count_box, self.stains_box, self.options_form):
-            control.setEnabled(not self.running and self._source is not None)
-        self.progress_bar.setVisible(self.running)
-
-
-def _combo(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(f"<qt>{tip}</qt>")
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    ignore_wheel(box)
-    return box
-
-
-def _count(tip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(1, MOST_ENDMEMBERS)
-    box.setToolTip(f"<qt>{tip}</qt>")
-    ignore_wheel(box)
-    return box
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(f"<qt>{tip}</qt>")
-    return button
-
-
-def _text(tip: str) -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setToolTip(f"<qt>{tip}</qt>")
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
+        idle = not self.running and self._source is not None
+        self.run_button.setEnabled(idle)
+        self.cancel_button.setEnabled(self._active is not None)
+        for control in (
+            self.layer_box,
+            self.kind_box,
+            self.count_box,
+            self.stains_box,
+            self.options_form,
+            self.results,
+        ):
+            control.setEnabled(idle)
+        self.count_box.setEnabled(idle and self._known() is None)
+        self.progress_bar.setVisible(self._active is not None)

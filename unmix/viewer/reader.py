@@ -69,14 +69,11 @@ def open_layers(path: PathOrPaths) -> list[LayerData]:
 
 
 def _layers_of(path: Path) -> list[LayerData]:
-    from ..readers import open_result, read
-    from .layers import Shown, result_layers
+    from ..readers import read
+    from .saved_session import open_session
     from .sources import layer_of_image
 
-    if not _is_result(path):
-        return [layer_of_image(read(path))]
-    result = open_result(path)
-    return result_layers(result, Shown(str(result.attrs.get("name") or path.stem), source_id=str(path)))
+    return open_session(path) if _is_result(path) else [layer_of_image(read(path))]
 
 
 def _claimed(path: Path) -> bool:

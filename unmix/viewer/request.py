@@ -6,16 +6,48 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ..blocks import Progress
+from ..errors import OptionError
+from ..materials.stains import stain_names
 from ..pipeline import separate_stains, unmix
 from .sources import SourceLayer
 
 
 @dataclass(frozen=True)
+class Known:
+    """Endmembers that are used as they are.
+
+    Parameters
+    ----------
+    names : tuple of str
+        One unique name each.
+    spectra : ndarray, shape (r, n_bands)
+        Additive values, NaN in bands that are not good.
+    """
+
+    names: tuple[str, ...]
+    spectra: np.ndarray
+
+    def as_array(self) -> xr.DataArray:
+        """Return them as the pipeline takes them."""
+        return xr.DataArray(self.spectra, dims=("endmember", "band"), coords={"endmember": list(self.names)})
+
+    def as_stains(self) -> tuple[str, ...] | None:
+        """Return the names of the stains they are, None where one is no stain that unmix knows."""
+        if self.spectra.shape[1] != 3:
+            return None
+        try:
+            return stain_names(self.names)
+        except OptionError:
+            return None
+
+
+@dataclass(frozen=True)
 class Request:
-    """One call of the pipeline on one layer: either a number of endmembers or named stains.
+    """One call of the pipeline on one layer: a number of endmembers, named stains, or known endmembers.
 
     Parameters
     ----------
@@ -25,6 +57,8 @@ class Request:
         How many endmembers are sought.
     stains : tuple of str, optional
         Which stains are separated, instead.
+    known : Known, optional
+        Endmembers that are not sought but used.
     options : mapping
         Keywords of `unmix.Options` that differ from their defaults.
     """
@@ -32,23 +66,43 @@ class Request:
     source: SourceLayer
     n_endmembers: int | None = None
     stains: tuple[str, ...] | None = None
+    known: Known | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, progress: Progress) -> xr.Dataset:
         """Return the result; errors of the pipeline pass through."""
-        image = self._said(self.source.image())
-        if self.stains is not None:
-            return separate_stains(image, self.stains, progress=progress, **self.options)
+        image = self.image()
+        if self.separates_stains:
+            matrix = None if self.known is None else self.known.spectra
+            return separate_stains(image, self._stain_names(), stain_matrix=matrix, progress=progress, **self.options)
+        if self.known is not None:
+            return unmix(image, endmembers=self.known.as_array(), progress=progress, **self.options)
         return unmix(image, self.n_endmembers, progress=progress, **self.options)
 
-    def params(self) -> dict[str, Any]:
-        """Return what was asked for, as the keywords of the Python function that does the same."""
-        if self.stains is not None:
-            return {"function": "separate_stains", "stains": list(self.stains), **self.options}
-        return {"function": "unmix", "n_endmembers": self.n_endmembers, **self.options}
+    @property
+    def separates_stains(self) -> bool:
+        """Whether `unmix.separate_stains` is called, and not `unmix.unmix`."""
+        return self.stains is not None and (self.known is None or self.known.as_stains() is not None)
 
-    def _said(self, image: xr.DataArray) -> xr.DataArray:
-        """Return the image without the mark of a guess where the user has said what it is."""
+    def params(self) -> dict[str, Any]:
+        """Return what was asked for, as the keywords of the Python function that does the same; fit for JSON."""
+        asked: dict[str, Any] = {"function": "separate_stains" if self.separates_stains else "unmix"}
+        if self.separates_stains:
+            asked["stains"] = list(self._stain_names())
+        elif self.known is None:
+            asked["n_endmembers"] = self.n_endmembers
+        if self.known is not None:
+            rows = [[None if np.isnan(v) else float(v) for v in row] for row in self.known.spectra]
+            asked["known"] = {"names": list(self.known.names), "spectra": rows}
+        return {**asked, **self.options}
+
+    def _stain_names(self) -> tuple[str, ...]:
+        known = None if self.known is None else self.known.as_stains()
+        return known or self.stains or ()
+
+    def image(self) -> xr.DataArray:
+        """Return the image, without the mark of a guess where the user has said what it is."""
+        image = self.source.image()
         if self.options.get("quantity") != image.attrs["quantity"]:
             return image
         image = image.copy(deep=False)

@@ -4,45 +4,24 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import xarray as xr
 from napari.qt.threading import create_worker
 
 from ..errors import Cancelled, UnmixError, UnmixWarning
+from .finished import Finished
 from .layers import Shown, result_layers
+from .recipe import recipe_of
 from .request import Request
-from .sources import LayerData
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a run that came to its end hands to the panel.
-
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-    result : Dataset
-        What the pipeline returned.
-    layers : list of (data, keywords, type)
-        How it is shown.
-    warnings : tuple of str
-        What the user should know about it, one sentence each.
-    """
-
-    request: Request
-    result: xr.Dataset
-    layers: list[LayerData]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Refused:
     """Why the pipeline would not run, in one sentence."""
 
+    run_id: str
     reason: str
 
 
@@ -57,14 +36,22 @@ class Run:
         Called in the main thread with `Finished` or `Refused`; not called after `cancel`.
     ended : callable
         Called in the main thread when the worker has ended, whatever happened.
+    colours : mapping, optional
+        Colours the user chose, by the name of the endmember.
     """
 
     def __init__(
-        self, request: Request, returned: Callable[[Finished | Refused], None], ended: Callable[[], None]
+        self,
+        request: Request,
+        returned: Callable[[Finished | Refused], None],
+        ended: Callable[[], None],
+        colours: Mapping[str, Any] | None = None,
     ) -> None:
         self.request = request
         self.run_id = uuid.uuid4().hex[:12]
         self.stage, self.done, self.total = "", 0, 0
+        self.over = False
+        self._colours = dict(colours or {})
         self._worker: Any = create_worker(self, _start_thread=False)
         self._worker.returned.connect(returned)
         self._worker.finished.connect(ended)
@@ -93,15 +80,22 @@ class Run:
     def __call__(self) -> Finished | Refused | None:
         """Do the work, in the worker's thread."""
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                result = self.request.run(self._progress)
+            return self._finish()
         except Cancelled:
             return None
         except UnmixError as error:
-            return Refused(str(error))
+            return Refused(self.run_id, str(error))
+        finally:
+            self.over = True
+
+    def _finish(self) -> Finished:
+        """Run the pipeline and prepare the layers that show what came out."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = self.request.run(self._progress)
+            recipe = recipe_of(self.request)
         source = self.request.source
-        shown = Shown(source.name, source.identity, self.run_id, self.request.params())
+        shown = Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
         layers = result_layers(result, shown, source.placement)
         notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UnmixWarning))
-        return Finished(self.request, result, layers, tuple(notes))
+        return Finished(source.identity, source.name, self.run_id, recipe, result, layers, tuple(notes))

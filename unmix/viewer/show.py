@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .sources import KEY, LayerData, about
 
+RUN_ROLES = ("abundance", "anchors", "dominant", "residual", "brightness")
+"""Roles of the layers a run makes; the next run of the same source updates them."""
+
 _LOOK = ("contrast_limits", "colormap", "face_color", "features", "text", "size")
 _PLACE = ("scale", "translate", "units", "axis_labels", "rotate", "shear", "affine")
 
 
 def show_layers(viewer: Any, layers: list[LayerData], source: Any = None) -> None:
-    """Show the layers of a run of `source`.
+    """Show the layers of a run of `source`, all at once; see `showing`."""
+    deque(showing(viewer, layers, source), maxlen=0)
+
+
+def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterator[None]:
+    """Show the layers of a run of `source`, one at each step, so that a window can breathe in between.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer or ViewerModel
         Where to.
     layers : list of (data, keywords, type)
-        As from `unmix.viewer.layers.result_layers`.
+        As from `unmix.viewer.layers.result_layers`, bottom first. Maps are shown first, what is hidden after them.
     source : napari layer, optional
         Hidden when its maps appear for the first time, so that they are seen and not mixed with it.
     """
@@ -29,23 +39,31 @@ def show_layers(viewer: Any, layers: list[LayerData], source: Any = None) -> Non
     earlier = {_place_of(about(layer)): layer for layer in viewer.layers if _made_from(layer, layers)}
     if not earlier and source is not None:
         source.visible = False
-    for data, keywords, kind in layers:
+    shown = [layer for layer in layers if layer[1].get("visible", True)]
+    hidden = [layer for layer in layers if not layer[1].get("visible", True)]
+    first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
+    for data, keywords, kind in shown + hidden[::-1]:
         layer = earlier.pop(_place_of(keywords["metadata"][KEY]), None)
-        if layer is None:
-            viewer.add_layer(Layer.create(data, _with_memory(keywords), kind))
-        else:
+        if layer is not None and layer in viewer.layers:
             _update(layer, data, keywords)
+        else:
+            made = Layer.create(data, _with_memory(keywords), kind)
+            viewer.layers.insert(first if not keywords.get("visible", True) else len(viewer.layers), made)
+        yield
     for layer in earlier.values():
-        viewer.layers.remove(layer)
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+            yield
     maps = [layer for layer in viewer.layers if _made_from(layer, layers) and about(layer)["role"] == "abundance"]
-    viewer.layers.selection.active = maps[-1]
+    if maps:
+        viewer.layers.selection.active = maps[-1]
 
 
 def _made_from(layer: Any, layers: list[LayerData]) -> bool:
     """Say whether a layer shows an earlier run of the same source."""
     known = about(layer)
     same = {keywords["metadata"][KEY]["source_id"] for _, keywords, _ in layers}
-    return known.get("role", "source") != "source" and known.get("source_id") in same
+    return known.get("role") in RUN_ROLES and known.get("source_id") in same
 
 
 def _place_of(known: dict[str, Any]) -> tuple[str, str]:

@@ -42,6 +42,12 @@ class SourceLayer:
         Whether the quantity is a guess.
     suggested_endmembers : int or None
         How many endmembers to offer, where whoever made the layer knows.
+    file : str or None
+        The file it was opened from by unmix, where nobody has changed the values since.
+    picture : bool
+        Whether the layer is a colour picture, not a stack of bands.
+    picture_file : str or None
+        The file napari says it opened the layer from; what unmix reads there may be the same, or not.
     """
 
     identity: str
@@ -51,6 +57,9 @@ class SourceLayer:
     quantity: str
     guessed: bool
     suggested_endmembers: int | None = None
+    file: str | None = None
+    picture_file: str | None = None
+    picture: bool = False
 
     @property
     def n_bands(self) -> int:
@@ -60,13 +69,14 @@ class SourceLayer:
         """Return the image; a foreign layer's values are looked through once for pixels that are not finite."""
         if isinstance(self.values, xr.DataArray):
             return self.values
-        calibrated = PIXEL not in self.placement.units
-        return as_image(
-            self.values,
-            name=self.name,
-            pixel_size=self.placement.scale if calibrated else None,
-            pixel_unit=_SHORT.get(self.placement.units[0], self.placement.units[0]),
-        )
+        size, unit = calibrated_size(self.placement)
+        return as_image(self.values, name=self.name, pixel_size=size, pixel_unit=unit)
+
+
+def calibrated_size(placement: Placement) -> tuple[tuple[float, float] | None, str]:
+    """Return the pixel size and its unit as images spell it; no size where the layer is not calibrated."""
+    unit = placement.units[0]
+    return (None if PIXEL in placement.units else placement.scale), _SHORT.get(unit, unit)
 
 
 def layer_of_image(image: xr.DataArray, **facts: Any) -> LayerData:
@@ -112,18 +122,33 @@ def source_of_layer(layer: Any) -> SourceLayer:
         raise DataError(f"layer '{layer.name}' has no bands; choose a colour picture or a stack (band, y, x).")
     data = layer.data[0] if layer.multiscale else layer.data
     known = about(layer)
-    place = {"identity": str(layer.unique_id), "name": layer.name, "placement": Placement.of_layer(layer)}
+    place = {"identity": identity_of(layer), "name": layer.name, "placement": Placement.of_layer(layer)}
+    place["picture"] = bool(layer.rgb)
     image = _image_behind(known, data, layer.rgb)
     if image is None:
         values = _spatial_first(data, layer.rgb)
-        return SourceLayer(**place, values=values, quantity=guess_quantity(sample_rows(values)), guessed=True)
+        quantity = guess_quantity(sample_rows(values))
+        opened_from = getattr(layer.source, "path", None)
+        return SourceLayer(
+            **place,
+            values=values,
+            quantity=quantity,
+            guessed=True,
+            picture_file=None if opened_from is None else str(opened_from),
+        )
     return SourceLayer(
         **place,
         values=image,
         quantity=image.attrs["quantity"],
         guessed=bool(image.attrs.get("quantity_guessed")),
         suggested_endmembers=known.get("suggested_endmembers"),
+        file=image.attrs.get("source") if data is known.get("shown") else None,
     )
+
+
+def identity_of(layer: Any) -> str:
+    """Return the id a source layer goes by: the one a saved session gave it, else its own."""
+    return str(about(layer).get("identity") or layer.unique_id)
 
 
 def about(layer: Any) -> dict[str, Any]:

@@ -14,11 +14,11 @@ import xarray as xr
 
 from ..errors import OptionError
 from ..result import check_result
-from . import geotiff, netcdf, ome_tiff, preview, table
+from . import geotiff, netcdf, ome_tiff, ome_zarr, preview, slide_tiff, table
 from .commit import check_outputs
-from .facts import crs_wkt, pixel_size_um, quantity, source_path
+from .facts import crs_wkt, is_stained, pixel_size_um, quantity, source_path
 
-__all__ = ["FORMATS", "Format", "default_formats", "plan_outputs", "write"]
+__all__ = ["FORMATS", "Format", "check_out", "default_formats", "plan_outputs", "write"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ FORMATS = (
     Format("csv", "endmembers.csv", table.write_endmembers, (".csv",)),
     Format("preview", "preview.png", preview.write_preview, (".png",)),
     Format("ome_tiff", "abundances.ome.tif", ome_tiff.write_abundances, (".ome.tif", ".ome.tiff")),
+    Format("slide", "concentrations.ome.tif", slide_tiff.write_slide),
+    Format("ome_zarr", "abundances.ome.zarr", ome_zarr.write_ome_zarr, (".ome.zarr", ".zarr")),
     Format("geotiff", "abundances.tif", geotiff.write_abundances, (".tif", ".tiff")),
     Format("residual", "residual.tif", geotiff.write_residual),
     Format("brightness", "brightness.tif", geotiff.write_brightness),
@@ -55,7 +57,7 @@ FORMATS = (
 
 _OTHER_FILES = {
     ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".svg", ".pdf", ".html", ".txt", ".tsv", ".xls", ".xlsx", ".json",
-    ".yaml", ".h5", ".hdf5", ".nc4", ".zarr", ".mat", ".npy", ".npz", ".hdr", ".img", ".dat", ".svs", ".ndpi", ".zip",
+    ".yaml", ".h5", ".hdf5", ".nc4", ".mat", ".npy", ".npz", ".hdr", ".img", ".dat", ".svs", ".ndpi", ".zip",
 }  # fmt: skip
 
 
@@ -73,12 +75,13 @@ def write(
     result : xarray.Dataset
         What `unmix.unmix` returned; in memory or lazy.
     path : path
-        A file name ending in ``.nc``, ``.csv``, ``.png``, ``.ome.tif`` or ``.tif`` writes that one file; anything else
-        is a folder, made where it is missing.
+        A name ending in ``.nc``, ``.csv``, ``.png``, ``.ome.tif``, ``.tif`` or ``.zarr`` writes that one output;
+        anything else is a folder, made where it is missing.
     formats : sequence of str, optional
-        Which of ``netcdf``, ``csv``, ``preview``, ``ome_tiff``, ``geotiff``, ``residual`` and ``brightness`` go into
-        the folder. By default the first three and the abundance maps: OME-TIFF for microscopy (calibrated in
-        micrometres, brightfield, optical density or counts), GeoTIFF for everything else.
+        Which of ``netcdf``, ``csv``, ``preview``, ``ome_tiff``, ``slide``, ``ome_zarr``, ``geotiff``, ``residual``
+        and ``brightness`` go into the folder. By default the first three and the abundance maps: OME-TIFF for
+        microscopy (calibrated in micrometres, brightfield, optical density or counts), GeoTIFF for everything else.
+        Stains of more than 20 million pixels: ``csv``, ``preview`` and ``slide``, a pyramid of 8-bit maps.
     overwrite : bool
         Replace existing files. They are looked for before anything is written.
 
@@ -112,6 +115,15 @@ def write(
     return [chosen.write(result, output, overwrite=overwrite) for chosen, output in outputs]
 
 
+def check_out(path: str | os.PathLike[str]) -> None:
+    """Raise where the outputs of a run to come could not be written to `path`, before any work is done."""
+    if not os.fspath(path):
+        raise OptionError("the output path is empty. Give a file or a folder.")
+    path = Path(path)
+    single = None if path.is_dir() and path.suffix.lower() != ".zarr" else _format_of(path)
+    check_outputs([path] if single else [path / one.file_name for one in FORMATS])
+
+
 def plan_outputs(
     result: xr.Dataset, path: str | os.PathLike[str], formats: Sequence[str] | None = None
 ) -> list[tuple[Format, Path]]:
@@ -120,7 +132,7 @@ def plan_outputs(
         raise OptionError("the output path is empty. Give a file or a folder.")
     path = Path(path)
     chosen = None if formats is None else _named(result, [formats] if isinstance(formats, str) else list(formats))
-    single = None if path.is_dir() else _format_of(path)
+    single = None if path.is_dir() and path.suffix.lower() != ".zarr" else _format_of(path)
     if single is None:
         return [(one, path / one.file_name) for one in chosen or default_formats(result)]
     if chosen is None or chosen == [single]:
@@ -135,6 +147,8 @@ def plan_outputs(
 
 def default_formats(result: xr.Dataset) -> list[Format]:
     """Return what is written into a folder when nothing is asked for."""
+    if is_stained(result) and result.sizes["y"] * result.sizes["x"] > slide_tiff.LARGE_PIXELS:
+        return [one for one in FORMATS if one.name in ("csv", "preview", "slide")]
     microscopy = pixel_size_um(result) is not None or quantity(result) in ("brightfield", "optical_density", "counts")
     maps = "ome_tiff" if microscopy and crs_wkt(result) is None else "geotiff"
     return [one for one in FORMATS if one.name in ("netcdf", "csv", "preview", maps)]

@@ -82,11 +82,11 @@ def commit(
             raise WriteError(f"{path}: {wrong} did not read back as written. Check the disk and try again.")
         check_outputs([path], overwrite=overwrite, source=source)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except UnmixError:
         raise
     except Exception as error:
-        raise WriteError(_reason(path, error)) from error
+        raise WriteError(reason(path, error)) from error
     finally:
         _remove(temporary)
     return path
@@ -126,7 +126,7 @@ def check_outputs(
         except OSError as error:
             if isinstance(error, UnmixError):
                 raise
-            raise WriteError(_reason(path, error)) from error
+            raise WriteError(reason(path, error)) from error
 
 
 def temporary_name(path: Path) -> Path:
@@ -157,7 +157,7 @@ def _check_target(path: Path, overwrite: bool, source: Path | None) -> None:
         return
     if source is not None and source.exists() and path.samefile(source):
         raise WriteError(f"output {path} is the input itself. Choose another name or folder.")
-    if not path.is_file():
+    if not path.is_file() and not (path.is_dir() and path.suffix.lower() == ".zarr"):
         raise WriteError(f"output {path} exists and is not a file. Choose another name.")
     if not overwrite:
         raise WriteError(f"output {path} exists. Choose another name, or allow it to be replaced with overwrite=True.")
@@ -178,7 +178,7 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename safe on disk, where the system lets folders be synced."""
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -199,7 +199,7 @@ def _remove(temporary: Path) -> None:
             os.unlink(leftover)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
     """Say in one line why a file could not be written and what to do about it."""
     code = error.errno if isinstance(error, OSError) else None
     free = _free_bytes(path)

@@ -31,18 +31,18 @@ def write_abundances(result: xr.Dataset, path: Path, *, overwrite: bool = False)
     The pixel size is written in micrometres where the result is calibrated; each channel has the colour the endmember
     has in figures and in the viewer.
     """
-    maps, metadata = result["abundances"], _metadata(result)
+    maps, metadata = result["abundances"], ome_metadata(result)
 
     def fill(temporary: Path) -> list[int]:
         return _fill(temporary, maps, metadata)
 
     def differences(temporary: Path, checksums: list[int]) -> str:
-        return _differences(temporary, maps.shape, metadata["Channel"]["Name"], checksums)
+        return ome_differences(temporary, maps.shape, metadata["Channel"]["Name"], checksums)
 
     return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
 
-def _metadata(result: xr.Dataset) -> dict[str, Any]:
+def ome_metadata(result: xr.Dataset) -> dict[str, Any]:
     """Return what the OME-XML says: axes, channels, pixel size and where the maps came from."""
     red_green_blue = np.rint(255 * colours(result)).astype(int)
     metadata: dict[str, Any] = {
@@ -74,7 +74,7 @@ def _fill(temporary: Path, maps: xr.DataArray, metadata: dict[str, Any]) -> list
     layout: dict[str, Any] = {"dtype": np.float32, "compression": "zlib", "predictor": 3, "photometric": "minisblack"}
     with tifffile.TiffWriter(temporary, ome=True, bigtiff=maps.size * 4 * 4 / 3 > _CLASSIC_BYTES) as file:
         tiled: dict[str, Any] = {"tile": (_TILE, _TILE)} if max(maps.shape[1:]) > _TILED_FROM else {}
-        pieces = _counted(_pieces(maps, 1), checksums)
+        pieces = counted(_pieces(maps, 1), checksums)
         file.write(pieces, shape=maps.shape, subifds=len(steps), metadata=metadata, **layout, **tiled)
         for step in steps:
             shape = (maps.shape[0], -(-maps.shape[1] // step), -(-maps.shape[2] // step))
@@ -108,14 +108,14 @@ def _tiles(maps: xr.DataArray, step: int) -> Iterator[np.ndarray]:
                 yield np.ascontiguousarray(rows[:, left : left + _TILE])
 
 
-def _counted(pieces: Iterator[np.ndarray], checksums: list[int]) -> Iterator[np.ndarray]:
+def counted(pieces: Iterator[np.ndarray], checksums: list[int]) -> Iterator[np.ndarray]:
     """Pass the pieces on and note the checksum of each."""
     for piece in pieces:
         checksums.append(zlib.crc32(piece))
         yield piece
 
 
-def _differences(temporary: Path, shape: tuple[int, ...], names: list[str], checksums: list[int]) -> str:
+def ome_differences(temporary: Path, shape: tuple[int, ...], names: list[str], checksums: list[int]) -> str:
     """Re-open the file and say which of shape, names and values is not what was written."""
     import tifffile
 

@@ -158,9 +158,10 @@ def test_cancel_leaves_nothing_behind(qtbot, desk, image, stuck, messages):
     qtbot.waitUntil(lambda: panel.progress_bar.maximum() == 10_000, timeout=WAIT_MS)
     assert not panel.run_button.isEnabled()
     panel.cancel_button.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=2000)
-    assert (stuck, names(viewer), messages) == (["cancelled"], ["leaf"], [])
+    assert not panel.running
     assert panel.run_button.isEnabled()
+    qtbot.waitUntil(lambda: stuck == ["cancelled"] and not panel._runs, timeout=2000)
+    assert (names(viewer), messages) == (["leaf"], [])
     assert panel.findings_label.text() == "Cancelled."
 
 
@@ -189,8 +190,8 @@ def test_source_removed_in_mid_run(qtbot, desk, image, stuck):
     layer = add(viewer, image)
     panel.run_button.click()
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: not panel.running, timeout=2000)
-    assert (stuck, names(viewer)) == (["cancelled"], [])
+    qtbot.waitUntil(lambda: stuck == ["cancelled"], timeout=2000)
+    assert (panel.running, names(viewer)) == (False, [])
     assert not panel.run_button.isEnabled()
 
 

@@ -1,0 +1,221 @@
+"""The house: who may import whom, how large a file may be, which names and calls do not occur, what import costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "unmix"
+
+FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
+    (frozenset({"errors", "quantity"}),),
+    (frozenset({"nmf"}), frozenset({"metrics"})),
+    (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
+    (frozenset({"blocks", "scratch"}), frozenset({"light"}), frozenset({"materials"}), frozenset({"provenance"})),
+    (frozenset({"fits"}), frozenset({"readers"}), frozenset({"writers"}), frozenset({"synthetic", "samples"})),
+    (
+        frozenset(
+            {
+                "pipeline",
+                "prepare",
+                "abundance_maps",
+                "glass",
+                "whole_slide",
+                "light_tables",
+                "light_kernel",
+                "rank",
+                "uncertainty",
+                "best_subsets",
+                "library_names",
+            }
+        ),
+        frozenset({"normalise"}),
+        frozenset({"measure"}),
+    ),
+    (frozenset({"batch"}), frozenset({"report"})),
+    (frozenset({"cli"}), frozenset({"viewer"})),
+)
+"""From the lowest floor to the highest; a set is one room, whose files may import each other."""
+
+
+SCREEN_LIBRARIES = {
+    "napari",
+    "magicgui",
+    "qtpy",
+    "PyQt5",
+    "PyQt6",
+    "PySide2",
+    "PySide6",
+    "pyqtgraph",
+    "npe2",
+    "superqt",
+}
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "imp"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "input", "print", "breakpoint"}
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "tools", "stuff"}
+MAY_PRINT = {"cli"}
+HEAVY = ("xarray", "numba", "dask", "scipy", "sklearn", "skimage", "rasterio", "tifffile", "h5py", "matplotlib",
+         "napari", "qtpy", "PyQt6", "PyQt5", "PySide6", "pandas", "numpy")  # fmt: skip
+
+
+def files() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def floor_and_room(name: str) -> tuple[int, int]:
+    for floor, rooms in enumerate(FLOORS):
+        for index, room in enumerate(rooms):
+            if name in room:
+                return floor, index
+    raise AssertionError(f"unmix/{name} has no floor: give it one in DESIGN section 5 and here")
+
+
+def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield (first part below unmix, line) of every import inside the package, late ones too."""
+    package = ["unmix", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            whole = [*base, *(node.module.split(".") if node.module else [])]
+            if whole[:1] == ["unmix"]:
+                if len(whole) > 1:
+                    yield whole[1], node.lineno
+                else:
+                    yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = alias.name.split(".")
+                if parts[0] == "unmix":
+                    yield (parts[1] if len(parts) > 1 else "unmix"), node.lineno
+
+
+def outside_imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.split(".")[0], node.lineno
+
+
+def test_every_file_has_a_floor() -> None:
+    for path in files():
+        if path.parent != PACKAGE or path.stem not in ("__init__", "__main__"):
+            floor_and_room(room_of(path))
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    me = room_of(path)
+    for room, line in imported_rooms(path):
+        if me in ("__init__", "__main__") or room == "__version__":
+            continue
+        assert room != "unmix", f"{path.name}:{line} imports the whole package"
+        (mine, my_room), (theirs, their_room) = floor_and_room(me), floor_and_room(room)
+        if (mine, my_room) != (theirs, their_room):
+            assert theirs < mine, f"{path.relative_to(ROOT)}:{line}: {me} imports {room}, which is not below it"
+
+
+def test_the_imports_are_really_read() -> None:
+    """A floor test that sees no import would always pass."""
+    seen = {(room_of(path), room) for path in files() for room, _ in imported_rooms(path)}
+    assert {("pipeline", "fits"), ("fits", "nmf"), ("image", "errors"), ("prepare", "readers")} <= seen
+    assert len(seen) > 40
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_is_of_one_meaning(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 400, f"{path.name} has {len(lines)} lines"
+    assert not FORBIDDEN_NAMES & {part.removesuffix(".py") for part in path.relative_to(PACKAGE).parts}
+    assert all(len(line) <= 120 for line in lines)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_functions_fit_on_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+            length = (node.end_lineno or 0) - body[0].lineno + 1
+            assert length <= 60, f"{path.name}: {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_unsafe_is_called(path: Path) -> None:
+    for name, line in outside_imports(path):
+        assert name not in FORBIDDEN_MODULES, f"{path.name}:{line} imports {name}"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            allowed = {"print"} if room_of(path) in MAY_PRINT else set()
+            assert node.func.id not in FORBIDDEN_CALLS - allowed, f"{path.name}:{node.lineno} calls {node.func.id}"
+        if isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "shell"):
+            assert isinstance(node.value, ast.Constant), f"{path.name}: {node.arg} is not a constant"
+            assert node.value.value is False, f"{path.name}: {node.arg} is not False"
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path.name}:{node.lineno} catches everything"
+            assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), f"{path.name}:{node.lineno} passes"
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_viewer_names_a_screen_library(path: Path) -> None:
+    if room_of(path) != "viewer":
+        assert not SCREEN_LIBRARIES & {name for name, _ in outside_imports(path)}
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_unfinished_work(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not {"TODO", "FIXME", "XXX"} & set(text.replace(":", " ").split())
+    assert "raise NotImplementedError" not in text
+    if path.name != "__init__.py" or path.parent == PACKAGE:
+        assert ast.get_docstring(ast.parse(text)), f"{path.name} does not say what it is"
+
+
+def run_fresh(code: str) -> str:
+    """Run code in a new interpreter and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return done.stdout
+
+
+def test_import_unmix_is_light() -> None:
+    loaded = run_fresh("import sys, unmix; print(*sorted(sys.modules))").split()
+    assert not set(HEAVY) & set(loaded)
+    assert len([name for name in loaded if name.startswith("unmix.")]) == 0
+
+
+@pytest.mark.parametrize("name", ["errors", "options", "nmf"])
+def test_light_rooms_stay_light(name: str) -> None:
+    code = f"import sys, unmix, importlib; importlib.import_module('unmix.{name}'); print(*sys.modules)"
+    assert not {"xarray", "numba", "dask", "napari", "qtpy", "rasterio", "matplotlib"} & set(run_fresh(code).split())
+
+
+def test_the_pipeline_needs_no_screen_and_no_file_library() -> None:
+    code = "import sys, unmix.pipeline; print(*sys.modules)"
+    wanted_late = {
+        "rasterio",
+        "tifffile",
+        "h5py",
+        "matplotlib",
+        "napari",
+        "qtpy",
+        "PyQt6",
+        "sklearn",
+        "skimage",
+        "numba",
+    }
+    assert not wanted_late & set(run_fresh(code).split())
+
+
+def test_tests_have_names_of_their_own() -> None:
+    """pytest imports test files by their base name: two of one name would hide each other."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names)), sorted({n for n in names if names.count(n) > 1})

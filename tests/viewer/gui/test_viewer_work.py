@@ -1,0 +1,371 @@
+"""A day's work in the real window: name, pin, draw, look, keep, copy, explore."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import unmix
+from unmix.samples import sample_path
+from unmix.viewer.sources import about, layer_of_image
+
+pytest.importorskip("napari")
+pytestmark = pytest.mark.gui
+
+WAIT_MS = 60_000
+
+
+@pytest.fixture
+def plugin(npe2pm):
+    with npe2pm.tmp_plugin(package="unmix") as plugin:
+        yield plugin
+
+
+@pytest.fixture
+def desk(make_napari_viewer, plugin):
+    """Return a viewer with the panel docked by the plugin."""
+    viewer = make_napari_viewer()
+    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    return viewer, panel
+
+
+@pytest.fixture
+def image():
+    rng = np.random.default_rng(3)
+    values = rng.dirichlet(np.full(3, 0.3), (40, 30)) @ rng.random((3, 12))
+    image = unmix.as_image(values.astype(np.float32), quantity="reflectance", pixel_size=0.5, name="leaf")
+    return image.assign_coords(wavelength=("band", np.linspace(400, 950, 12)))
+
+
+def add(viewer, image, **facts):
+    from napari.layers import Layer
+
+    return viewer.add_layer(Layer.create(*layer_of_image(image, **facts)))
+
+
+def run(qtbot, panel):
+    panel.run_button.click()
+    assert panel.running
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+
+
+def spectra(qtbot, viewer, panel):
+    """Return the spectra dock, opened by its button, once it knows the image."""
+    panel.results.spectra_button.click()
+    dock = viewer.window.dock_widgets["unmix spectra"]
+    qtbot.waitUntil(lambda: dock.view is not None, timeout=WAIT_MS)
+    return dock
+
+
+def draw(qtbot, dock, viewer, source, corners):
+    """Draw a region in a layer of its own, in the image's pixels, and wait for its mean."""
+    layer = viewer.add_shapes(
+        [np.array(corners, float)], shape_type="rectangle", edge_color="red", name="mine",
+        scale=source.scale[-2:], translate=source.translate[-2:],
+    )  # fmt: skip
+    qtbot.waitUntil(lambda: bool(dock._measured) and not dock._means.busy, timeout=WAIT_MS)
+    return layer
+
+
+def rows(dock):
+    return [dock.table.item(row, 1).text() for row in range(dock.table.rowCount())]
+
+
+def test_rename_pin_and_run_again(qtbot, desk, image):
+    from qtpy.QtCore import Qt
+
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    dock.table.item(0, 1).setText("sand")
+    assert viewer.layers["leaf | sand"].metadata["unmix"]["endmember"] == "sand"
+    dock.table.item(0, 2).setCheckState(Qt.CheckState.Checked)
+    assert panel.pins_label.text().startswith("1 of 3 endmembers pinned")
+    assert panel.count_box.isEnabled()
+    dock.pin_button.click()
+    assert panel.pins_label.text() == "The next run uses the 3 pinned endmembers as they are."
+    assert not panel.count_box.isEnabled()
+    before, layers = panel.session.current.result, list(viewer.layers)
+    run(qtbot, panel)
+    assert list(viewer.layers) == [layer for layer in layers if about(layer)["role"] != "anchors"]
+    after = panel.session.current.result
+    assert list(after["endmember"].values) == ["sand", "endmember 2", "endmember 3"]
+    np.testing.assert_array_equal(after["endmembers"].values, before["endmembers"].values)
+    np.testing.assert_allclose(viewer.layers["leaf | sand"].data, before["abundances"].values[0], atol=1e-5)
+    assert all(pure.pinned for pure in panel.session.endmembers)
+    dock.table.setCurrentCell(2, 1)
+    dock.delete_button.click()
+    run(qtbot, panel)
+    assert "leaf | endmember 3" not in viewer.layers
+    assert panel.session.current.names == ("sand", "endmember 2")
+
+
+def test_a_region_becomes_a_stain_vector(qtbot, desk, slide):
+    viewer, panel = desk
+    source = add(viewer, slide[0])
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
+    ((region, measured),) = dock._measured.values()
+    assert rows(dock) == ["hematoxylin", "eosin", "mine 1"]
+    vector = measured.spectrum / np.linalg.norm(measured.spectrum)
+    dock.use_region_for(0)
+    assert (panel.session.endmembers[0].pinned, panel.session.endmembers[0].region) == (True, region.name)
+    dock.pin_button.click()
+    run(qtbot, panel)
+    result = panel.session.current.result
+    np.testing.assert_allclose(result["endmembers"].values[0], vector, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(result["endmembers"].values, axis=1), 1)
+    assert panel.session.current.recipe.function == "separate_stains"
+    assert panel.session.current.names == ("hematoxylin", "eosin")
+
+
+def test_a_region_becomes_an_endmember(qtbot, desk, image):
+    viewer, panel = desk
+    source = add(viewer, image, suggested_endmembers=2)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
+    mean = image.values[3:9, 4:10].mean(axis=(0, 1))
+    ((_, measured),) = dock._measured.values()
+    np.testing.assert_allclose(measured.spectrum, mean, rtol=1e-5)
+    dock.use_button.click()
+    assert rows(dock) == ["endmember 1", "endmember 2", "mine 1", "mine 1"]
+    assert [dock.table.item(row, 1).font().italic() for row in range(3)] == [False, False, True]
+    np.testing.assert_allclose(panel.session.endmembers[2].colour, (1, 0, 0))
+    dock.pin_button.click()
+    run(qtbot, panel)
+    np.testing.assert_allclose(panel.session.current.result["endmembers"].values[2], mean, rtol=1e-5)
+    assert "leaf | mine 1" in viewer.layers
+    assert not dock.table.item(2, 1).font().italic()
+    assert dock.table.item(2, 1).toolTip() == "mine 1: measured on mine 1"
+
+
+def test_the_spectrum_under_the_mouse_and_where_a_curve_comes_from(qtbot, desk, image):
+    viewer, panel = desk
+    source = add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    dock.square_box.setCurrentIndex(0)
+    viewer.cursor.position = tuple(source.data_to_world((0, 11, 7)))
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, None)
+    qtbot.waitUntil(lambda: "here" in dock.plot.keys, timeout=WAIT_MS)
+    assert dock.here_label.text().startswith("row 11, column 7")
+    shown = [float(dock.table.item(row, 3).text()) for row in range(3)]
+    np.testing.assert_allclose(shown, panel.session.current.result["abundances"].values[:, 11, 7], atol=6e-4)
+    _, drawn = dock.plot._items["here"].getData()
+    np.testing.assert_allclose(drawn, image.values[11, 7], rtol=1e-5)
+    dock.plot.curve_clicked.emit("endmember/endmember 2")
+    pure = panel.session.endmembers[1]
+    assert dock.table.chosen_endmember == 1
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], np.array(pure.place) * 0.5)
+    assert viewer.layers["leaf | anchors"].selected_data
+    viewer.cursor.position = tuple(source.data_to_world((0, 500, 7)))
+    dock._look_here()
+    assert "here" not in dock.plot.keys
+
+
+def test_a_colour_is_that_of_curve_map_and_row(qtbot, desk, image):
+    from qtpy.QtGui import QColor
+
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=2)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    dock.table.pick_colour(0, ask=lambda *_: QColor("#336699"))
+    assert dock.table.item(0, 0).background().color().name() == "#336699"
+    assert dock.plot._items["endmember/endmember 1"].opts["pen"].color().name() == "#336699"
+    expected = np.array([0x33, 0x66, 0x99]) / 255
+    np.testing.assert_allclose(viewer.layers["leaf | endmember 1"].colormap.colors[-1][:3], expected, atol=1e-3)
+
+
+def test_save_and_open_again(qtbot, desk, tmp_path, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    viewer, panel = desk
+    viewer.open(str(sample_path("coast")), plugin="unmix")
+    panel.count_box.setValue(3)
+    run(qtbot, panel)
+    panel.session.rename(0, "sea")
+    values = viewer.layers["coast | sea"].data.copy()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "coast"), ""))
+    panel.results.save_result()
+    qtbot.waitUntil((tmp_path / "coast.nc").exists, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not panel.results._saving.is_running, timeout=WAIT_MS)
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "coast.nc"), plugin="unmix")
+    np.testing.assert_array_equal(viewer.layers["coast | sea"].data, values)
+    assert panel.session.current.names == ("sea", "endmember 2", "endmember 3")
+    assert panel.session.source is viewer.layers["coast"]
+    assert not viewer.layers["coast"].visible
+    layers = list(viewer.layers)
+    panel.count_box.setValue(3)
+    run(qtbot, panel)
+    assert len(viewer.layers) == len(layers)
+
+
+@pytest.mark.parametrize("key", ["tissue_he", "cells_lambda"])
+def test_the_python_copied_gives_the_same_numbers(qtbot, desk, key):
+    from qtpy.QtWidgets import QApplication
+
+    viewer, panel = desk
+    viewer.open_sample("unmix", key)
+    panel.count_box.setValue(3)
+    run(qtbot, panel)
+    panel.results.copy_python()
+    space = {}
+    with pytest.warns() if panel.session.current.warnings else _nothing():
+        exec(QApplication.clipboard().text(), space)
+    expected = panel.session.current.result
+    np.testing.assert_array_equal(space["result"]["abundances"].values, expected["abundances"].values)
+    panel.results.copy_command()
+    assert QApplication.clipboard().text().startswith("unmix stains " if key == "tissue_he" else "unmix run ")
+
+
+def test_an_earlier_run_comes_back_with_its_settings(qtbot, desk, image, tmp_path, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    first = panel.session.current
+    panel.count_box.setValue(2)
+    panel.options_form._knobs["constraint"].set_value("sum_to_one")
+    run(qtbot, panel)
+    assert "leaf | endmember 3" not in viewer.layers
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "two"), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "two.json"), ""))
+    panel.results.save_settings()
+    box = panel.results.history_box
+    assert box.count() == 2
+    box.setCurrentIndex(1)
+    box.activated.emit(1)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    assert panel.session.current is first
+    assert (panel.count_box.value(), panel.options_form.changed()) == (3, {})
+    np.testing.assert_array_equal(viewer.layers["leaf | endmember 3"].data, first.result["abundances"].values[2])
+    panel.results.load_settings()
+    assert (panel.count_box.value(), panel.options_form.changed()) == (2, {"constraint": "sum_to_one"})
+
+
+def test_exploring(qtbot, desk, slide):
+    viewer, panel = desk
+    source = add(viewer, slide[0])
+    run(qtbot, panel)
+    panel.results.explore_button.click()
+    dock = viewer.window.dock_widgets["unmix explore"]
+    dock.colour.show_button.click()
+    qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
+    assert not viewer.layers["slide | eosin"].visible
+    dock.colour.density_button.click()
+    qtbot.waitUntil(lambda: "slide | optical density" in viewer.layers, timeout=WAIT_MS)
+    dock.colour.all_button.click()
+    shown = {layer.name: layer.visible for layer in viewer.layers}
+    assert [shown[f"slide | {name}"] for name in ("eosin", "false colour", "optical density")] == [True, False, False]
+    dock.colour.solo_button.click()
+    assert [viewer.layers[f"slide | {name}"].visible for name in ("hematoxylin", "eosin")] == [True, False]
+    dock.colour.solo_button.click()
+    dock.colour.hide_button.click()
+    assert [viewer.layers[f"slide | {name}"].visible for name in ("hematoxylin", "eosin")] == [False, True]
+    maps = panel.session.current.result["abundances"].values
+    dock.tabs.setCurrentWidget(dock.threshold)
+    dock.threshold.number.setValue(0.5)
+    dock.threshold.measure()
+    np.testing.assert_array_equal(viewer.layers["slide | threshold"].data, maps[0] >= 0.5)
+    area = f"{int((maps[0] >= 0.5).sum()) * 0.25:,.6g} um²"
+    assert area in dock.threshold.area_label.text()
+    dock.tabs.setCurrentWidget(dock.scatter)
+    qtbot.waitUntil(lambda: dock.scatter.scatter is not None, timeout=WAIT_MS)
+    dock.scatter.brush_button.click()
+    qtbot.waitUntil(lambda: "slide | brushed" in viewer.layers, timeout=WAIT_MS)
+    inside = dock.scatter.scatter.inside(dock.scatter.corners())
+    np.testing.assert_array_equal(viewer.layers["slide | brushed"].data, inside)
+    dock.tabs.setCurrentWidget(dock.profile)
+    dock.profile.draw_button.click()
+    viewer.layers["profile line"].add_lines(np.array([[2.0, 3], [2, 20]]))
+    dock.profile.measure()
+    drawn = dock.profile.plot.getPlotItem().listDataItems()[0].getData()
+    np.testing.assert_allclose(drawn[1], maps[0, 2, 3:21])
+    np.testing.assert_allclose(drawn[0], 0.5 * np.arange(18))
+    run(qtbot, panel)
+    assert {"slide | brushed", "slide | threshold"} <= {layer.name for layer in viewer.layers}
+    assert panel.layer is source
+
+
+def test_the_keys(qtbot, desk, image):
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    keys = {str(key): action for key, action in viewer.keymap.items()}
+    assert {"Ctrl+Alt+R", "Ctrl+Alt+C", "Ctrl+Alt+N", "Ctrl+Alt+B", "Ctrl+Alt+S"} <= set(keys)
+    keys["Ctrl+Alt+R"](viewer)
+    assert panel.running
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    keys["Ctrl+Alt+N"](viewer)
+    assert viewer.layers.selection.active.name == "leaf | endmember 1"
+    keys["Ctrl+Alt+S"](viewer)
+    keys["Ctrl+Alt+N"](viewer)
+    shown = [layer.name for layer in viewer.layers if about(layer)["role"] == "abundance" and layer.visible]
+    assert shown == ["leaf | endmember 2"]
+    keys["Ctrl+Alt+B"](viewer)
+    keys["Ctrl+Alt+S"](viewer)
+    assert sum(layer.visible for layer in viewer.layers if about(layer)["role"] == "abundance") == 3
+
+
+def test_layers_come_one_at_a_turn_of_the_event_loop(qtbot, desk, image):
+    from qtpy.QtCore import QTimer
+
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    turns, at = [0], []
+    timer = QTimer()
+    timer.timeout.connect(lambda: turns.__setitem__(0, turns[0] + 1))
+    viewer.layers.events.inserted.connect(lambda _event: at.append(turns[0]))
+    timer.start(0)
+    run(qtbot, panel)
+    timer.stop()
+    assert len(at) == 7
+    assert all(later > earlier for earlier, later in pairwise(at))
+
+
+def test_cancel_in_the_activity_dock(qtbot, desk, image, monkeypatch):
+    import time
+
+    from unmix.errors import Cancelled
+
+    stopped = []
+
+    def endless(image, n_endmembers, *, progress, **options):
+        try:
+            for done in range(10_000):
+                progress("abundances", done, 10_000)
+                time.sleep(0.002)
+        except Cancelled:
+            stopped.append("yes")
+            raise
+
+    monkeypatch.setattr("unmix.viewer.request.unmix", endless)
+    viewer, panel = desk
+    add(viewer, image)
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: panel._activity._bar.n > 3, timeout=WAIT_MS)
+    assert panel._activity._bar.desc.startswith("Unmixing leaf: mapping the abundances")
+    panel._activity._bar.cancel()
+    qtbot.waitUntil(lambda: not panel.running and stopped == ["yes"] and not panel._runs, timeout=5000)
+
+
+def test_suggesting_a_number(qtbot, desk, image):
+    viewer, panel = desk
+    add(viewer, image)
+    panel.suggest_button.click()
+    qtbot.waitUntil(lambda: not panel._suggesting.busy, timeout=WAIT_MS)
+    assert f"{panel.count_box.value()} endmembers suggested" in panel.findings_label.text()
+
+
+def _nothing():
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,127 @@
+"""A partly known set: some endmembers are given and stay as they are, the rest is found in the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from ..blocks import Progress, gather_pixels
+from ..errors import DataError, OptionError
+from ..light.additive import Additive
+from ..nmf.partly_known import anchors_beside
+from ..nmf.subspace import signal_subspace
+from ..options import Options
+from ..result import Endmembers
+from .projection import project_image
+
+_LEAST_MEMBERS = 5
+_OWN_SCALE = ("counts", "brightfield", "optical_density")
+
+
+def find_beside_known(
+    image: xr.DataArray,
+    rule: Additive,
+    known: np.ndarray,
+    names: Sequence[str],
+    n_endmembers: int,
+    options: Options,
+    *,
+    sample: np.ndarray,
+    progress: Progress | None = None,
+) -> Endmembers:
+    """Find the endmembers that known ones leave open.
+
+    Parameters
+    ----------
+    image : DataArray
+        An image.
+    rule : Additive
+        How its values become additive.
+    known : ndarray, shape (k, n_bands)
+        Known endmembers in additive values; returned first, as they are.
+    names : sequence of str
+        Their names.
+    n_endmembers : int
+        Number of endmembers in all, more than k.
+    options : Options
+        ``anchor_fraction`` matters here.
+    sample : ndarray, shape (n, n_bands)
+        Recorded values of a fixed sample of valid pixels.
+    progress : callable, optional
+        Called as ``progress(stage, done, total)``.
+
+    Returns
+    -------
+    Endmembers
+        The known ones have no pixels behind them.
+
+    Raises
+    ------
+    OptionError, DataError
+        The image's bands or rank cannot carry so many, or the known ones are the same to it.
+    """
+    from ..nmf.kernels import mean_3x3
+
+    r, good = n_endmembers, rule.good
+    if r > len(good):
+        raise OptionError(f"n_endmembers={r} needs at least {r} bands; the image has {len(good)} good ones.")
+    space = signal_subspace(rule(sample))
+    if space.rank < r - 1:
+        raise DataError(f"n_endmembers={r}, but the image can carry at most {space.rank + 1} endmembers.")
+    axes, offset = space.lift(r)
+    Z = np.ones((*image.shape[:2], r), np.float32)
+    Z[..., : r - 1] = project_image(image, rule, axes, offset, options, progress)
+    averaged = np.empty_like(Z)
+    mean_3x3(Z, averaged)
+    flat = averaged.reshape(-1, r)
+    fixed = np.ones((len(known), r))
+    fixed[:, : r - 1] = _at_scale(known[:, good], space.mean, image.attrs["quantity"]) @ axes.T - offset
+    p = max(_LEAST_MEMBERS, int(options.anchor_fraction * np.isfinite(flat[:, 0]).sum()))
+    vertices, members = anchors_beside(flat, fixed, r, min(p, len(flat)))
+    ordered = [_nearest_first(flat, vertex, rows) for vertex, rows in zip(vertices[len(known) :], members, strict=True)]
+    found = rule.widen(np.maximum(_median_spectra(image, rule, ordered, options, progress), 0))
+    return _together(known, found, names, ordered, image.sizes["x"])
+
+
+def _together(
+    known: np.ndarray, found: np.ndarray, names: Sequence[str], members: list[np.ndarray], width: int
+) -> Endmembers:
+    """Return the known endmembers and those found, numbered on, with the pixels behind the latter."""
+    k = len(known)
+    labels = [f"endmember {k + i + 1}" for i in range(len(found))]
+    nearest = np.array([int(rows[0]) for rows in members], np.int64)
+    none = np.full(k, -1, np.int64)
+    return Endmembers(
+        np.vstack([known, found]),
+        (*names, *(f"{label} (found)" if label in names else label for label in labels)),
+        np.concatenate([none, nearest // width]),
+        np.concatenate([none, nearest % width]),
+        np.concatenate([0 * none, [len(rows) for rows in members]]),
+        notes={"fit": f"partly known: {k} given, {len(found)} found beside them"},
+    )
+
+
+def _at_scale(known: np.ndarray, mean: np.ndarray, quantity: str) -> np.ndarray:
+    """Return known endmembers in the pixels' scale; those of counts and densities have a scale of their own."""
+    if quantity not in _OWN_SCALE:
+        return known
+    along = known @ mean
+    return known * np.where(along > 0, (mean @ mean) / np.where(along > 0, along, 1.0), 1.0)[:, None]
+
+
+def _median_spectra(
+    image: xr.DataArray, rule: Additive, members: list[np.ndarray], options: Options, progress: Progress | None
+) -> np.ndarray:
+    """Return the band-wise median of the additive spectra of each endmember's pixels (r, n_good)."""
+    spectra = []
+    for rows in members:
+        values, valid = gather_pixels(image, rows, threads=options.threads, progress=progress)
+        spectra.append(np.median(rule(values)[valid].astype(np.float64), axis=0))
+    return np.array(spectra)
+
+
+def _nearest_first(Z: np.ndarray, vertex: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    distance = ((Z[rows] - vertex) ** 2).sum(axis=1)
+    return rows[np.lexsort((rows, distance))]

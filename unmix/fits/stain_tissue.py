@@ -1,0 +1,88 @@
+"""The tissue pixels a stain fit is made on: sampled, turned into optical density, gated and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..blocks import Progress, sample_pixels, sample_positions
+from ..errors import DataError, OptionError
+from ..light.additive import Additive
+from ..light.beer_lambert import full_scale
+from ..materials.stain_sets import StainSet
+from ..options import Options
+from .stain_gates import gate_pixels
+
+LEAST_PIXELS = 300
+
+_CLIPPED_LEVEL = 6 / 255
+_FIRST_SAMPLE, _ENOUGH, _SECOND_SAMPLE = 1.5, 0.2, 6
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Sampled pixels that passed the gates: densities (n, 3), flat positions (n,), and what the gates counted."""
+
+    density: np.ndarray
+    positions: np.ndarray
+    counts: dict[str, int]
+
+
+def tissue_pixels(
+    image: xr.DataArray, rule: Additive, chosen: StainSet, options: Options, progress: Progress | None = None
+) -> Tissue:
+    """Sample the image, pass the sample through the gates, and sample more where too little is left."""
+    if len(rule.good) != 3:
+        raise OptionError(
+            f'the stain fit needs 3 good bands (red, green, blue); the image has {len(rule.good)}. Use method="scene".'
+        )
+    n_pixels = image.sizes["y"] * image.sizes["x"]
+    wanted = options.fit_pixels
+    for n_sample in (int(_FIRST_SAMPLE * wanted), _SECOND_SAMPLE * wanted):
+        values, positions = sample_pixels(image, n_sample, threads=options.threads, progress=progress)
+        density = rule(values).astype(np.float64)
+        kept, counts = gate_pixels(density, _clipped(values[:, rule.good], rule), chosen.variant_vectors)
+        if len(kept) >= _ENOUGH * wanted or n_sample >= n_pixels:
+            break
+    _refuse_grey(values[:, rule.good], counts)
+    counts = {"pixels_sampled": len(values), **counts}
+    kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
+    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts)
+
+
+def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
+    """Return the tissue of several slides as one, every slide with the same number of pixels where it has them."""
+    share = -(-n_pixels // len(tissues))
+    kept = [sample_positions(len(tissue.density), share) for tissue in tissues]
+    counts: dict[str, int] = {}
+    for tissue in tissues:
+        for gate, n in tissue.counts.items():
+            counts[gate] = counts.get(gate, 0) + n
+    return Tissue(
+        np.concatenate([tissue.density[rows] for tissue, rows in zip(tissues, kept, strict=True)]),
+        np.concatenate([tissue.positions[rows] for tissue, rows in zip(tissues, kept, strict=True)]),
+        counts,
+    )
+
+
+def _clipped(values: np.ndarray, rule: Additive) -> np.ndarray:
+    """Return where a channel is darker than 6 of 255; recorded optical density has no such level."""
+    if rule.quantity != "brightfield" or not len(values):
+        return np.zeros(len(values), bool)
+    full = full_scale(values) if values.dtype.kind in "ui" else max(1.0, float(values.max()))
+    return values.min(axis=1) < _CLIPPED_LEVEL * full
+
+
+def _refuse_grey(values: np.ndarray, counts: dict[str, int]) -> None:
+    """Refuse recorded values (n, 3) that are equal in all three channels, where there is something to see at all."""
+    if counts["pixels_with_stain_density"] < LEAST_PIXELS:
+        return
+    low, high = values.min(axis=1), values.max(axis=1)
+    if np.all(high - low <= 1e-6 * np.abs(high)):
+        raise DataError(
+            "the image has no colour: red, green and blue are equal in every pixel, so stains cannot be told apart. "
+            "Give the colour image."
+        )

@@ -1,0 +1,43 @@
+"""Where a slide shows nothing: seen once on a small picture of it, so that no answer depends on the blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .blocks import Block
+
+
+@dataclass(frozen=True)
+class Glass:
+    """Cells of a slide without tissue.
+
+    Parameters
+    ----------
+    cells : ndarray of bool, shape (cells down, cells across)
+        True where there is only glass. The cells cover the slide evenly.
+    shape : (int, int)
+        Rows and columns of the slide.
+    """
+
+    cells: np.ndarray
+    shape: tuple[int, int]
+
+    @property
+    def share(self) -> float:
+        """Return the share of the slide that is glass."""
+        return float(self.cells.mean())
+
+    def of(self, block: Block) -> np.ndarray:
+        """Return which pixels of a block are glass, bool (h, w)."""
+        return self.cells[np.ix_(self._places(0, block.rows), self._places(1, block.columns))]
+
+    def covers(self, block: Block) -> bool:
+        """Return whether every pixel of a block is glass."""
+        down, across = self._places(0, block.rows), self._places(1, block.columns)
+        return bool(self.cells[down[0] : down[-1] + 1, across[0] : across[-1] + 1].all())
+
+    def _places(self, axis: int, span: slice) -> np.ndarray:
+        """Return the cell of every row (axis 0) or column (axis 1) of a span."""
+        return np.arange(span.start, span.stop) * self.cells.shape[axis] // self.shape[axis]

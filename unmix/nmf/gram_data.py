@@ -1,0 +1,186 @@
+"""The data as the squared error sees them: only X E', A'X and the error itself are ever needed.
+
+Either all bands, walked through once an iteration in strips of rows that fit the cache, or coordinates: X ~ Y Q' with k
+orthonormal columns Q, the leading axes of a fixed sample of rows, so that an iteration reads n x k numbers. In
+coordinates E E', A'A and the constraint E >= 0 stay exact, on all bands; what is approximate is the data: X is replaced
+by its projection X Q Q', and the energy lost is added to the objective. The error of the objective is the inner product
+of A E with what was lost, zero where E lies in the span of Q.
+
+Residuals R = X - A E are gathered, A'R and |R|^2, not A'X: differences of objectives keep their digits in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+_STRIP_BYTES = 400_000
+_SAMPLE = 20_000
+_LANES = 512
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What an update of E and the objective need of A: A'R, A'A, |R|^2 / 2, with R = X - A E; A'B of an earlier B."""
+
+    E: np.ndarray
+    residual: np.ndarray
+    gram: np.ndarray
+    half_error: float
+    cross: np.ndarray
+
+    @property
+    def data(self) -> np.ndarray:
+        """A'X (r, n_bands)."""
+        return self.residual + self.gram @ self.E
+
+    def half_error_of(self, E: np.ndarray) -> float:
+        """Return half the squared error with other endmembers."""
+        moved = self.E - E
+        return self.half_error + float(np.sum(self.residual * moved)) + 0.5 * float(np.sum((self.gram @ moved) * moved))
+
+    def ahead(self, earlier: Moments, step: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return C'X and C'C of C = A + step (A - B), where B are the abundances of `earlier`."""
+        mixed = (1 + step) * step * (self.cross + self.cross.T)
+        gram = (1 + step) ** 2 * self.gram - mixed + step**2 * earlier.gram
+        return (1 + step) * self.data - step * earlier.data, gram
+
+
+class GramData(Protocol):
+    """Data that a pass walks through in strips of rows; `energy` is |X|^2."""
+
+    dtype: np.dtype
+    n: int
+    strip: int
+    energy: float
+
+    def prepare(self, E: np.ndarray) -> np.ndarray:
+        """Return E in the form that `targets` and `gather` take."""
+
+    def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
+        """Write E X[start:stop]' into T (r, stop - start)."""
+
+    def blank(self, r: int) -> np.ndarray:
+        """Return zeros for `gather` to add to."""
+
+    def gather(self, prepared: np.ndarray, M: np.ndarray, start: int, stop: int, out: np.ndarray) -> float:
+        """Add M R of these rows to out and return their |R|^2."""
+
+    def complete(self, gathered: np.ndarray, error: float, gram: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return A'R (r, n_bands) and |R|^2 from what was gathered."""
+
+
+class FullBands:
+    """The data as they are (n, n_bands)."""
+
+    def __init__(self, X: np.ndarray) -> None:
+        self.X, self.dtype, self.n = X, X.dtype, len(X)
+        self.strip = max(64, _STRIP_BYTES // (X.shape[1] * X.itemsize))
+        self.energy = sum(energy(X[i : i + self.strip]) for i in range(0, self.n, self.strip))
+        self._work = np.empty((4, X.shape[1]), X.dtype)
+        self._sums = np.empty((0, X.shape[1]), X.dtype)
+
+    def prepare(self, E: np.ndarray) -> np.ndarray:
+        """Return E with rows of zeros up to a multiple of four."""
+        padded = np.zeros((-(-len(E) // 4) * 4, E.shape[1]), self.dtype)
+        padded[: len(E)] = E
+        return padded
+
+    def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
+        """Write E X[start:stop]' into T (r, stop - start)."""
+        from .refine_kernels import targets_of_rows
+
+        targets_of_rows(self.X, start, stop, prepared, T)
+
+    def blank(self, r: int) -> np.ndarray:
+        """Return zeros (r, n_bands)."""
+        self._sums = np.empty((r, self.X.shape[1]), self.dtype)
+        return np.zeros((r, self.X.shape[1]))
+
+    def gather(self, prepared: np.ndarray, M: np.ndarray, start: int, stop: int, out: np.ndarray) -> float:
+        """Add M R of these rows to out and return their |R|^2."""
+        from .refine_kernels import gather_rows
+
+        return float(gather_rows(self.X, start, stop, M, prepared, self._work, self._sums, out))
+
+    def complete(self, gathered: np.ndarray, error: float, gram: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return what was gathered."""
+        return gathered, error
+
+
+class Coordinates:
+    """The data in k coordinates, held one coordinate a row: Y' (k, n)."""
+
+    def __init__(self, X: np.ndarray, k: int) -> None:
+        sample = X[:: max(1, len(X) // _SAMPLE)].astype(np.float64)
+        self.Q = np.ascontiguousarray(np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :k])
+        self.Y, self.dtype, self.n = np.empty((k, len(X)), X.dtype), X.dtype, len(X)
+        rows = FullBands(X)
+        prepared, T = rows.prepare(self.Q.T), np.empty((k, rows.strip), X.dtype)
+        for i in range(0, self.n, rows.strip):
+            stop = min(i + rows.strip, self.n)
+            rows.targets(prepared, i, stop, T)
+            self.Y[:, i:stop] = T[:, : stop - i]
+        self.energy = rows.energy
+        self.lost = max(self.energy - energy(self.Y), 0.0)
+        self.strip = max(_LANES, _STRIP_BYTES // (k * X.itemsize))
+        self._work = np.empty((1, _LANES), X.dtype)
+
+    def prepare(self, E: np.ndarray) -> np.ndarray:
+        """Return E Q (r, k)."""
+        return np.ascontiguousarray(E @ self.Q, self.dtype)
+
+    def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
+        """Write E Q Y[:, start:stop] into T (r, stop - start)."""
+        from .refine_kernels import targets_of_columns
+
+        targets_of_columns(self.Y, start, stop, prepared, T)
+
+    def blank(self, r: int) -> np.ndarray:
+        """Return zeros (r, k)."""
+        return np.zeros((r, len(self.Y)))
+
+    def gather(self, prepared: np.ndarray, M: np.ndarray, start: int, stop: int, out: np.ndarray) -> float:
+        """Add M D' to out, D the residual in coordinates, and return |D|^2."""
+        from .refine_kernels import gather_residuals
+
+        return float(gather_residuals(self.Y, start, stop, M, prepared, self._work, out))
+
+    def complete(self, gathered: np.ndarray, error: float, gram: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, float]:
+        """Add what lies outside the span of Q: the endmembers' part, and the energy lost."""
+        outside = E - (E @ self.Q) @ self.Q.T
+        missed = gram @ outside
+        return gathered @ self.Q.T - missed, error + float(np.sum(missed * outside)) + self.lost
+
+
+def moments(
+    data: GramData,
+    M: np.ndarray,
+    E: np.ndarray,
+    earlier: np.ndarray | None = None,
+    visit: Callable[[np.ndarray, int, int], None] | None = None,
+) -> Moments:
+    """Return the moments of abundances M (r, n) with E, in one pass; each strip may be visited (improved) first."""
+    from .refine_kernels import gather_products
+
+    r, E = len(M), E.astype(data.dtype).astype(np.float64)
+    prepared, gathered, error = data.prepare(E), data.blank(r), 0.0
+    gram, cross = np.zeros((r, r)), np.zeros((r, r))
+    for start in range(0, data.n, data.strip):
+        stop = min(start + data.strip, data.n)
+        if visit is not None:
+            visit(prepared, start, stop)
+        error += data.gather(prepared, M, start, stop, gathered)
+        gather_products(M, M, start, stop, gram)
+        if earlier is not None:
+            gather_products(M, earlier, start, stop, cross)
+    residual, error = data.complete(gathered, error, gram, E)
+    return Moments(E, residual, gram, 0.5 * error, cross)
+
+
+def energy(values: np.ndarray) -> float:
+    """Return the sum of squares in float64."""
+    return float(np.einsum("ij,ij->", values, values, dtype=np.float64))

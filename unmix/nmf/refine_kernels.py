@@ -1,0 +1,320 @@
+"""The inner loops of the refinement, serial and without the interpreter lock.
+
+Abundances are held with one endmember a row, M (r, n), so that every innermost loop runs along pixels or bands in
+memory and vectorises. `start` and `stop` name the columns of M that a call may touch; T and the like start at zero.
+A term's slope and curvature are (r, 1), or (r, columns of M) where they differ from element to element.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .compiled import kernel
+
+_STRIP = 512
+_SHORT_SUM = 32
+
+
+@kernel
+def targets_of_rows(X: np.ndarray, start: int, stop: int, E: np.ndarray, T: np.ndarray) -> None:
+    """Write T = E X[start:stop]' (r, stop - start); E has rows of zeros up to a multiple of four."""
+    r, b = len(T), X.shape[1]
+    zero = X.dtype.type(0.0)
+    for i in range(start, stop):
+        for k in range(0, r, 4):
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            for j in range(b):
+                x = X[i, j]
+                s0 += E[k, j] * x
+                s1 += E[k + 1, j] * x
+                s2 += E[k + 2, j] * x
+                s3 += E[k + 3, j] * x
+            T[k, i - start] = s0
+            if k + 1 < r:
+                T[k + 1, i - start] = s1
+            if k + 2 < r:
+                T[k + 2, i - start] = s2
+            if k + 3 < r:
+                T[k + 3, i - start] = s3
+
+
+@kernel
+def gather_rows(
+    X: np.ndarray, start: int, stop: int, M: np.ndarray, E: np.ndarray, work: np.ndarray, S: np.ndarray, out: np.ndarray
+) -> float:
+    """Add M R (r, b) to out, R = X[start:stop] - M'E, and return |R|^2; four rows at a time, each row while in cache.
+
+    E has rows of zeros up to a multiple of four; work is (4, b), S is (r, b), both of the data's dtype.
+    """
+    r, b = len(M), X.shape[1]
+    error = 0.0
+    for low in range(start, stop, _SHORT_SUM):
+        high = min(low + _SHORT_SUM, stop)
+        S[:] = 0.0
+        for i in range(low, high, 4):
+            count = min(4, high - i)
+            for u in range(count):
+                error += _residual_of_row(X[i + u], M, i + u, E, work[u])
+            if count == 4:
+                for k in range(r):
+                    a0, a1, a2, a3 = M[k, i], M[k, i + 1], M[k, i + 2], M[k, i + 3]
+                    for j in range(b):
+                        S[k, j] += a0 * work[0, j] + a1 * work[1, j] + a2 * work[2, j] + a3 * work[3, j]
+            else:
+                for u in range(count):
+                    for k in range(r):
+                        a0 = M[k, i + u]
+                        for j in range(b):
+                            S[k, j] += a0 * work[u, j]
+        for k in range(r):
+            for j in range(b):
+                out[k, j] += S[k, j]
+    return error
+
+
+@kernel
+def _residual_of_row(x: np.ndarray, M: np.ndarray, i: int, E: np.ndarray, rest: np.ndarray) -> float:
+    """Write x - M[:, i]'E and return its squared length."""
+    r, b = len(M), len(x)
+    zero = x.dtype.type(0.0)
+    for j in range(b):
+        rest[j] = x[j]
+    for k in range(0, r, 4):
+        a0 = M[k, i]
+        a1 = M[k + 1, i] if k + 1 < r else zero
+        a2 = M[k + 2, i] if k + 2 < r else zero
+        a3 = M[k + 3, i] if k + 3 < r else zero
+        for j in range(b):
+            rest[j] -= a0 * E[k, j] + a1 * E[k + 1, j] + a2 * E[k + 2, j] + a3 * E[k + 3, j]
+    total = zero
+    for j in range(b):
+        total += rest[j] * rest[j]
+    return np.float64(total)
+
+
+@kernel
+def targets_of_columns(Y: np.ndarray, start: int, stop: int, W: np.ndarray, T: np.ndarray) -> None:
+    """Write T = W Y[:, start:stop] (r, stop - start); W (r, k) and Y (k, n)."""
+    for low in range(start, stop, _STRIP):
+        high = min(low + _STRIP, stop)
+        for k in range(len(T)):
+            first = W[k, 0]
+            for i in range(low, high):
+                T[k, i - start] = first * Y[0, i]
+            for m in range(1, len(Y)):
+                weight = W[k, m]
+                for i in range(low, high):
+                    T[k, i - start] += weight * Y[m, i]
+
+
+@kernel
+def gather_residuals(
+    Y: np.ndarray, start: int, stop: int, M: np.ndarray, W: np.ndarray, work: np.ndarray, out: np.ndarray
+) -> float:
+    """Add M D' (r, k) to out, D = Y[:, start:stop] - W'M, and return |D|^2; work is (1, strip)."""
+    error = 0.0
+    for low in range(start, stop, _STRIP):
+        size = min(_STRIP, stop - low)
+        for m in range(len(Y)):
+            for i in range(size):
+                work[0, i] = Y[m, low + i]
+            for k in range(len(M)):
+                weight = W[k, m]
+                for i in range(size):
+                    work[0, i] -= weight * M[k, low + i]
+            s = Y.dtype.type(0.0)
+            for i in range(size):
+                s += work[0, i] * work[0, i]
+            error += s
+            for k in range(len(M)):
+                s = Y.dtype.type(0.0)
+                for i in range(size):
+                    s += M[k, low + i] * work[0, i]
+                out[k, m] += s
+    return error
+
+
+@kernel
+def gather_products(A: np.ndarray, B: np.ndarray, start: int, stop: int, out: np.ndarray) -> None:
+    """Add A[:, start:stop] B[:, start:stop]' to out, float64."""
+    for low in range(start, stop, _STRIP):
+        high = min(low + _STRIP, stop)
+        for k in range(len(A)):
+            for m in range(len(B)):
+                s = A.dtype.type(0.0)
+                for i in range(low, high):
+                    s += A[k, i] * B[m, i]
+                out[k, m] += s
+
+
+@kernel
+def sweep_hals(
+    M: np.ndarray,
+    start: int,
+    stop: int,
+    H: np.ndarray,
+    T: np.ndarray,
+    slope: np.ndarray,
+    curvature: np.ndarray,
+    fixed: np.ndarray,
+    work: np.ndarray,
+) -> None:
+    """Give each row of M in turn its exact optimum of tr(M'HM)/2 - <T - slope, M> + curvature |M - M0|^2 / 2."""
+    r = len(M)
+    zero = M.dtype.type(0.0)
+    wide = slope.shape[1] > 1
+    for low in range(start, stop, _STRIP):
+        size = min(_STRIP, stop - low)
+        for k in range(r):
+            if fixed[k]:
+                continue
+            if wide:
+                for i in range(size):
+                    c = curvature[k, low + i]
+                    work[0, i] = T[k, low + i - start] - slope[k, low + i] + (H[k, k] + c) * M[k, low + i]
+                    work[1, i] = H[k, k] + c
+            else:
+                c = curvature[k, 0]
+                for i in range(size):
+                    work[0, i] = T[k, low + i - start] - slope[k, 0] + (H[k, k] + c) * M[k, low + i]
+            for m in range(r):
+                weight = H[k, m]
+                for i in range(size):
+                    work[0, i] -= weight * M[m, low + i]
+            if wide:
+                for i in range(size):
+                    if work[1, i] > zero:
+                        M[k, low + i] = max(work[0, i] / work[1, i], zero)
+                    elif work[0, i] < zero:
+                        M[k, low + i] = zero
+            elif H[k, k] + curvature[k, 0] > zero:
+                inverse = M.dtype.type(1.0) / (H[k, k] + curvature[k, 0])
+                for i in range(size):
+                    M[k, low + i] = max(work[0, i] * inverse, zero)
+            else:
+                for i in range(size):
+                    if work[0, i] < zero:
+                        M[k, low + i] = zero
+
+
+@kernel
+def sweep_multiplicative(
+    M: np.ndarray,
+    start: int,
+    stop: int,
+    H: np.ndarray,
+    T: np.ndarray,
+    slope: np.ndarray,
+    curvature: np.ndarray,
+    fixed: np.ndarray,
+    work: np.ndarray,
+) -> None:
+    """Multiply M by the factor that minimises the separable majoriser of the squared error and the terms at M."""
+    r = len(M)
+    wide = slope.shape[1] > 1
+    for low in range(start, stop, _STRIP):
+        size = min(_STRIP, stop - low)
+        for k in range(r):
+            for i in range(size):
+                work[k, i] = 0.0
+            for m in range(r):
+                weight = H[k, m]
+                for i in range(size):
+                    work[k, i] += weight * M[m, low + i]
+        for k in range(r):
+            if fixed[k]:
+                continue
+            for i in range(size):
+                place = low + i if wide else 0
+                held = curvature[k, place] * M[k, low + i]
+                q = work[k, i] + held
+                if q > 0.0:
+                    p = T[k, low + i - start] - slope[k, place] + held
+                    M[k, low + i] *= max(p, M.dtype.type(0.0)) / q
+
+
+@kernel
+def descend_fast_gradient(
+    M: np.ndarray,
+    start: int,
+    stop: int,
+    H: np.ndarray,
+    T: np.ndarray,
+    slope: np.ndarray,
+    curvature: np.ndarray,
+    fixed: np.ndarray,
+    steepest: float,
+    steps: int,
+    work: np.ndarray,
+) -> None:
+    """Take projected accelerated gradient steps on every column of M; a column that ends worse takes a plain step.
+
+    `steepest` is the largest eigenvalue of H; work holds (5 r, strip).
+    """
+    r = len(M)
+    wide = slope.shape[1] > 1
+    strip = work.shape[1]
+    ahead, kept, first, grad, gain = work[:r], work[r : 2 * r], work[2 * r : 3 * r], work[3 * r : 4 * r], work[4 * r :]
+    for low in range(start, stop, strip):
+        size = min(strip, stop - low)
+        for k in range(r):
+            for i in range(size):
+                ahead[k, i] = kept[k, i] = first[k, i] = M[k, low + i]
+        pace = 1.0
+        for _ in range(steps):
+            _fill_gradient(grad, H, ahead, first, T, slope, curvature, low, start, size, wide)
+            following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * pace * pace))
+            momentum = M.dtype.type((pace - 1.0) / following)
+            pace = following
+            for k in range(r):
+                if fixed[k]:
+                    continue
+                for i in range(size):
+                    length = steepest + curvature[k, low + i if wide else 0]
+                    value = max(ahead[k, i] - grad[k, i] / length, M.dtype.type(0.0))
+                    ahead[k, i] = value + momentum * (value - kept[k, i])
+                    kept[k, i] = value
+        _fill_gradient(grad, H, kept, first, T, slope, curvature, low, start, size, wide)
+        gain[0, :size] = 0.0
+        for k in range(r):
+            for i in range(size):
+                gain[0, i] += grad[k, i] * (kept[k, i] - first[k, i])
+                ahead[k, i] = grad[k, i]
+        _fill_gradient(grad, H, first, first, T, slope, curvature, low, start, size, wide)
+        for k in range(r):
+            for i in range(size):
+                gain[0, i] += grad[k, i] * (kept[k, i] - first[k, i])
+        for k in range(r):
+            if fixed[k]:
+                continue
+            for i in range(size):
+                if gain[0, i] <= 0.0:
+                    M[k, low + i] = kept[k, i]
+                else:
+                    length = steepest + curvature[k, low + i if wide else 0]
+                    M[k, low + i] = max(first[k, i] - grad[k, i] / length, M.dtype.type(0.0))
+
+
+@kernel
+def _fill_gradient(
+    grad: np.ndarray,
+    H: np.ndarray,
+    M: np.ndarray,
+    first: np.ndarray,
+    T: np.ndarray,
+    slope: np.ndarray,
+    curvature: np.ndarray,
+    low: int,
+    start: int,
+    size: int,
+    wide: bool,
+) -> None:
+    """Write the gradient of the block's quadratic at M, whose terms were measured at `first`."""
+    for k in range(len(M)):
+        for i in range(size):
+            place = low + i if wide else 0
+            grad[k, i] = slope[k, place] - T[k, low + i - start] + curvature[k, place] * (M[k, i] - first[k, i])
+        for m in range(len(M)):
+            weight = H[k, m]
+            for i in range(size):
+                grad[k, i] += weight * M[m, i]

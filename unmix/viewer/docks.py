@@ -1,0 +1,48 @@
+"""The further docks and where they go: spectra below the image, exploring beside the panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_AREAS = {"Spectra": "bottom", "Explore": "right"}
+
+
+def open_dock(viewer: Any, name: str) -> Any:
+    """Open a dock of unmix, or bring the open one to the front; return its widget.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to.
+    name : {'Spectra', 'Explore'}
+        Which dock.
+    """
+    titles = (f"unmix {name.lower()}", f"{name} (unmix)")
+    docked = next((one for title, one in viewer.window.dock_widgets.items() if title in titles), None)
+    if docked is not None:
+        raise_dock(docked)
+        return docked
+    widget = _widget(viewer, name)
+    dock = viewer.window.add_dock_widget(widget, name=f"unmix {name.lower()}", area=_AREAS[name], tabify=True)
+    dock.raise_()
+    return widget
+
+
+def raise_dock(widget: Any) -> None:
+    """Bring the dock that holds a widget to the front."""
+    dock = widget.parent()
+    while dock is not None and not hasattr(dock, "toggleViewAction"):
+        dock = dock.parent()
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+
+
+def _widget(viewer: Any, name: str) -> Any:
+    if name == "Spectra":
+        from .spectra_dock import SpectraDock
+
+        return SpectraDock(viewer)
+    from .explore_dock import ExploreDock
+
+    return ExploreDock(viewer)

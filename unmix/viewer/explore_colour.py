@@ -1,0 +1,169 @@
+"""Looking at the image in other colours: three bands, three abundances, or the optical density of a slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from ..light.beer_lambert import to_optical_density
+from .controls import button, combo, note
+from .exploring import composite, stretch
+from .latest import Latest
+from .overlay import put_overlay
+from .saved_session import provenance_of
+from .session import session_of
+from .solo import hide_map, solo_map
+from .sources import source_of_layer
+
+FALSE_COLOUR, DENSITY = "false colour", "optical density"
+_RED_GREEN_BLUE_NM = (650.0, 550.0, 470.0)
+_DARKEST_DENSITY = 2.0
+
+
+class ColourTab(QWidget):
+    """Composites of the source and of its maps, and which maps are shown."""
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer, self.session = viewer, session_of(viewer)
+        self.from_box = combo("What the three colours are made of.")
+        self.from_box.addItem("bands of the image", "bands")
+        self.from_box.addItem("abundances", "abundances")
+        self.colour_boxes = [combo(f"What is shown in {colour}.") for colour in ("red", "green", "blue")]
+        self.show_button = button("Show false colour", "Add the picture as a layer, or update it.", self.show_composite)
+        self.density_button = button(
+            "Show optical density", "Add the slide as optical density: what a stain takes away.", self.show_density
+        )
+        self.map_box = combo("One endmember's map.")
+        self.solo_button = button("Only this", "Show only this map; again: all maps.", self._solo)
+        self.hide_button = button("Hide this", "Hide this map; again: show it.", self._hide)
+        self.all_button = button("All maps", "Show every map, and hide the false colour.", self.show_maps)
+        self.said_label = note("What happened.")
+        self._pictures = Latest(self)
+        self._lay_out()
+        self.from_box.currentIndexChanged.connect(self._offer)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Made of", self.from_box)
+        for title, box in zip(("Red", "Green", "Blue"), self.colour_boxes, strict=True):
+            form.addRow(title, box)
+        maps = QFormLayout()
+        maps.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        maps.addRow("Map", self.map_box)
+        pair = QHBoxLayout()
+        pair.addWidget(self.solo_button)
+        pair.addWidget(self.hide_button)
+        pair.addWidget(self.all_button)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addWidget(self.show_button)
+        column.addWidget(self.density_button)
+        column.addSpacing(16)
+        column.addLayout(maps)
+        column.addLayout(pair)
+        column.addWidget(self.said_label)
+        column.addStretch(1)
+
+    def refresh(self) -> None:
+        """Offer what the current run has."""
+        run, source = self.session.current, self.session.source
+        self.density_button.setVisible(run is not None and run.quantity == "brightfield")
+        self.density_button.setEnabled(source is not None)
+        chosen = self.map_box.currentText()
+        with QSignalBlocker(self.map_box):
+            self.map_box.clear()
+            self.map_box.addItems(list(run.names) if run is not None else [])
+            self.map_box.setCurrentIndex(max(0, self.map_box.findText(chosen)))
+        self._offer()
+
+    def _offer(self, *_: Any) -> None:
+        """List the bands or the endmembers, keeping what is chosen where it still exists."""
+        run, source = self.session.current, self.session.source
+        if run is None or source is None:
+            return
+        if self.from_box.currentData() == "abundances":
+            entries = list(run.names)
+            first = [k % len(entries) for k in range(3)]
+        else:
+            entries, first = _bands(source_of_layer(source))
+        for box, at in zip(self.colour_boxes, first, strict=True):
+            if [box.itemText(i) for i in range(box.count())] != entries:
+                box.clear()
+                box.addItems(entries)
+                box.setCurrentIndex(at)
+
+    def show_composite(self, *_: Any) -> None:
+        """Make the picture in a worker and show it."""
+        run, layer = self.session.current, self.session.source
+        if run is None or layer is None:
+            self.said_label.setText("The image of this run is not open.")
+            return
+        chosen = [box.currentIndex() for box in self.colour_boxes]
+        maps = run.result["abundances"].data
+        source = source_of_layer(layer)
+        of_bands = self.from_box.currentData() == "bands"
+
+        def make() -> np.ndarray:
+            values = source.values.data if hasattr(source.values, "coords") else source.values
+            planes = [np.asarray(values[..., k] if of_bands else maps[k]) for k in chosen]
+            return composite(planes, [stretch(plane) for plane in planes])
+
+        self._pictures.ask(make, lambda picture: self._show(layer, FALSE_COLOUR, picture))
+
+    def show_density(self, *_: Any) -> None:
+        """Make the optical density of a slide in a worker and show it, dark where there is no stain."""
+        run, layer = self.session.current, self.session.source
+        if run is None or layer is None:
+            return
+        source = source_of_layer(layer)
+        fit: Any = provenance_of(run.result).get("fit")
+        white = np.asarray(fit.get("white_point") if isinstance(fit, dict) else None or [255.0] * 3, np.float64)
+
+        def make() -> np.ndarray:
+            values = source.values.data if hasattr(source.values, "coords") else source.values
+            density = to_optical_density(np.asarray(values), white)
+            return np.clip(density * (255.0 / _DARKEST_DENSITY), 0, 255).astype(np.uint8)
+
+        self._pictures.ask(make, lambda picture: self._show(layer, DENSITY, picture))
+
+    def _show(self, layer: Any, role: str, picture: np.ndarray) -> None:
+        if layer not in self.viewer.layers:
+            return
+        put_overlay(self.viewer, layer, role, picture, "image", rgb=True)
+        for one in self.session.layers("abundance"):
+            one.visible = False
+        self.said_label.setText(f"The maps are hidden, so that the {role} is seen.")
+
+    def show_maps(self, *_: Any) -> None:
+        """Show every map again and hide the pictures that lie over them."""
+        for one in self.session.layers("abundance"):
+            one.visible = True
+        for one in self.session.layers(FALSE_COLOUR, DENSITY):
+            one.visible = False
+        self.said_label.setText("")
+
+    def _solo(self, *_: Any) -> None:
+        solo_map(self.viewer, self.map_box.currentText())
+
+    def _hide(self, *_: Any) -> None:
+        hide_map(self.viewer, self.map_box.currentText())
+
+
+def _bands(source: Any) -> tuple[list[str], list[int]]:
+    """Return what the bands are called, and which to begin with for red, green and blue."""
+    n_bands = source.n_bands
+    coords = getattr(source.values, "coords", {})
+    if "wavelength" in coords and np.isfinite(coords["wavelength"].values).all():
+        nm = coords["wavelength"].values
+        entries = [f"{k}: {value:.0f} nm" for k, value in enumerate(nm)]
+        visible = nm.min() < 500 and nm.max() > 620
+        wanted = _RED_GREEN_BLUE_NM if visible else tuple(np.percentile(nm, (85, 50, 15)))
+        return entries, [int(np.abs(nm - target).argmin()) for target in wanted]
+    if n_bands == 3:
+        return ["red", "green", "blue"], [0, 1, 2]
+    return [f"band {k}" for k in range(n_bands)], [int(share * (n_bands - 1)) for share in (0.85, 0.5, 0.15)]

@@ -1,0 +1,40 @@
+"""The keyboard: run, cancel, the next and the previous endmember, solo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .solo import next_map, solo_map
+
+KEYS = {
+    "Control-Alt-R": "run",
+    "Control-Alt-C": "cancel",
+    "Control-Alt-N": "next endmember",
+    "Control-Alt-B": "previous endmember",
+    "Control-Alt-S": "show only the endmember that is selected, or all again",
+}
+"""The shortcuts and what they do, in napari's spelling."""
+
+
+def bind_keys(viewer: Any, panel: Any) -> None:
+    """Bind the shortcuts of a panel; those of an earlier panel in this viewer go."""
+    import weakref
+
+    held = weakref.ref(panel)
+
+    def pressed(name: str) -> Any:
+        def call(_viewer: Any) -> None:
+            if (alive := held()) is not None:
+                getattr(alive, name)()
+
+        return call
+
+    actions = {
+        "Control-Alt-R": pressed("start"),
+        "Control-Alt-C": pressed("cancel"),
+        "Control-Alt-N": lambda at: next_map(at, 1),
+        "Control-Alt-B": lambda at: next_map(at, -1),
+        "Control-Alt-S": solo_map,
+    }
+    for key, action in actions.items():
+        viewer.bind_key(key, action, overwrite=True)

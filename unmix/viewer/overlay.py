@@ -1,0 +1,51 @@
+"""Layers that exploring adds: one of each kind a source, updated in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .placement import Placement
+from .sources import KEY, about, identity_of
+
+
+def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, **look: Any) -> Any:
+    """Show `data` over its source, in place of what was shown in this role before; return the layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to.
+    source : napari layer
+        What it lies on.
+    role : str
+        What it is; also the second part of its name.
+    data : array
+        What is shown.
+    kind : {'image', 'labels'}
+        Of the layer.
+    **look
+        Keywords of the layer, used when it is made.
+    """
+    from napari.layers import Layer
+
+    identity = identity_of(source)
+    layer = overlay(viewer, identity, role)
+    if layer is not None:
+        layer.data = data
+        layer.visible = True
+        return layer
+    metadata = {KEY: {"role": role, "endmember": "", "source": source.name, "source_id": identity}}
+    keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **Placement.of_layer(source).of_map(), **look}
+    selected = viewer.layers.selection.active
+    made = viewer.add_layer(Layer.create(data, keywords, kind))
+    if selected is not None:
+        viewer.layers.selection.active = selected
+    return made
+
+
+def overlay(viewer: Any, source_id: str, role: str) -> Any:
+    """Return the layer that has this role over a source, None where there is none."""
+    return next(
+        (one for one in viewer.layers if about(one).get("role") == role and about(one).get("source_id") == source_id),
+        None,
+    )

@@ -1,0 +1,26 @@
+"""What the user has set in napari's Preferences for unmix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def default_options() -> dict[str, Any]:
+    """Return the options that Preferences set otherwise than unmix does."""
+    threads = _preference("running", "threads", 0)
+    return {"threads": threads} if threads else {}
+
+
+def cursor_box() -> int:
+    """Return how many pixels wide the square under the mouse is at first."""
+    return int(_preference("spectra", "cursor_box", 3))
+
+
+def _preference(section: str, name: str, otherwise: Any) -> Any:
+    """Return one preference; `otherwise` where napari does not know the plugin, as in a test or an older napari."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        return getattr(getattr(get_plugin_settings("unmix"), section), name)
+    except (AttributeError, KeyError, ValueError):
+        return otherwise

@@ -1,0 +1,179 @@
+"""A whole slide is judged on little of it: where its tissue is on a small level, its stains on tiles of a finer one.
+
+The maps are then made at the resolution asked for. Nothing here depends on blocks or threads, and what it costs does
+not grow with the slide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+
+from .blocks import Block, Progress, map_blocks, sample_positions
+from .glass import Glass
+from .image import as_image, pixel_size
+from .light.beer_lambert import estimate_white_point
+from .readers.pyramid import Pyramid, pixels_of, pyramid_of
+from .result import Endmembers
+from .writers.slide_tiff import LARGE_PIXELS
+
+_OVERVIEW_PIXELS, _OVERVIEW_MOST = 8_000_000, 64_000_000
+_FIT_MICROMETRES = 1.1
+_TILE, _TILES = 512, 48
+_TISSUE_DENSITY = 0.06
+_TISSUE_TILE = 0.3
+_BRIGHT, _LEAST_GLASS, _WHITE_SAMPLE = 0.8, 0.005, 200_000
+_MARGIN = 2
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a whole slide is judged on.
+
+    Parameters
+    ----------
+    image : DataArray
+        Tiles of tissue, one below the other, in memory.
+    overview : ndarray, shape (n, band)
+        Pixels of a small level.
+    glass : Glass
+        Where there is no tissue.
+    notes : dict
+        What was looked at, for the record.
+    """
+
+    image: xr.DataArray
+    overview: np.ndarray
+    glass: Glass
+    notes: dict[str, object]
+    corners: np.ndarray
+    scale: tuple[float, float]
+
+    def placed(self, found: Endmembers) -> Endmembers:
+        """Return endmembers with their nearest pixels where they are on the slide."""
+        rows, columns = found.anchor_row.copy(), found.anchor_col.copy()
+        known = rows >= 0
+        tile, row = np.divmod(rows[known], _TILE)
+        rows[known] = ((self.corners[tile, 0] + row + 0.5) * self.scale[0]).astype(np.int64)
+        columns[known] = ((self.corners[tile, 1] + columns[known] + 0.5) * self.scale[1]).astype(np.int64)
+        return replace(found, anchor_row=rows, anchor_col=columns)
+
+
+def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Progress | None = None) -> Judged | None:
+    """Look at the tissue of a whole slide; None for every other image, which is judged by a sample of its pixels.
+
+    Parameters
+    ----------
+    image : DataArray
+        Brightfield, as it was read from a file with smaller levels.
+    threads : int, optional
+        Threads over tiles.
+    progress : callable, optional
+        Called as ``progress("sample", done, total)``.
+    """
+    pyramid = pyramid_of(image)
+    if pyramid is None or image.sizes["y"] * image.sizes["x"] <= LARGE_PIXELS or image.sizes["band"] != 3:
+        return None
+    small = _overview_level(pyramid)
+    if small is None or image.dtype.kind != "u":
+        return None
+    overview = pyramid.open(small).values
+    tissue = _tissue(overview)
+    fine = _fit_level(image, pyramid)
+    corners = _tissue_tiles(tissue, pyramid.shapes[fine])
+    tiles = _read_tiles(pyramid.open(fine), corners, threads, progress)
+    level, full = pyramid.shapes[fine], pyramid.shapes[pyramid.level]
+    notes: dict[str, object] = {
+        "overview_level": small, "fit_level": fine, "fit_tiles": len(corners),
+        "tissue_share": round(float(tissue.mean()), 4),
+    }  # fmt: skip
+    scale = full[0] / level[0], full[1] / level[1]
+    glass = Glass(~_grown(tissue, _MARGIN), full)
+    return Judged(tiles, overview.reshape(-1, 3), glass, notes, corners, scale)
+
+
+def _overview_level(pyramid: Pyramid) -> int | None:
+    """Return the finest further level of at most 8 million pixels, else the last if it fits into memory easily."""
+    further = range(pyramid.level + 1, len(pyramid.shapes))
+    small = [level for level in further if pixels_of(pyramid.shapes[level]) <= _OVERVIEW_PIXELS]
+    if small:
+        return small[0]
+    last = len(pyramid.shapes) - 1
+    return last if last > pyramid.level and pixels_of(pyramid.shapes[last]) <= _OVERVIEW_MOST else None
+
+
+def _fit_level(image: xr.DataArray, pyramid: Pyramid) -> int:
+    """Return the coarsest level whose pixels are still smaller than nuclei: about one micrometre."""
+    size = pixel_size(image)
+    if size is None or size[2] != "um":
+        return pyramid.level
+    full = pyramid.shapes[pyramid.level][0]
+    steps = [size[0] * full / rows for rows, _ in pyramid.shapes]
+    return max([k for k, step in enumerate(steps) if step <= _FIT_MICROMETRES], default=pyramid.level)
+
+
+def _tissue(overview: np.ndarray) -> np.ndarray:
+    """Return where a small picture of a slide (h, w, 3) is darker than its glass, bool (h, w)."""
+    flat = overview.reshape(-1, 3)
+    white = estimate_white_point(flat[sample_positions(len(flat), _WHITE_SAMPLE)])
+    bright = flat[(flat >= _BRIGHT * white).all(axis=1)]
+    if len(bright) < _LEAST_GLASS * len(flat):
+        return np.ones(overview.shape[:2], bool)
+    glass = np.array([np.bincount(channel).argmax() for channel in bright.T], np.float64)
+    density = np.zeros(overview.shape[:2])
+    for channel, light in enumerate(glass):
+        table = np.log(light / np.maximum(np.arange(np.iinfo(overview.dtype).max + 1), 0.5))
+        density += np.maximum(table, 0.0)[overview[:, :, channel]] ** 2
+    tissue: np.ndarray = density > _TISSUE_DENSITY**2
+    return tissue
+
+
+def _grown(tissue: np.ndarray, margin: int) -> np.ndarray:
+    """Return tissue with a margin of cells around it."""
+    from scipy.ndimage import maximum_filter
+
+    return maximum_filter(tissue, 2 * margin + 1)
+
+
+def _tissue_tiles(tissue: np.ndarray, level: tuple[int, int]) -> np.ndarray:
+    """Return upper left corners (n, 2) of tiles with tissue, spread evenly over the slide, at a level."""
+    rows, columns = (np.arange(0, max(1, size - _TILE + 1), _TILE) for size in level)
+    total = np.zeros((tissue.shape[0] + 1, tissue.shape[1] + 1))
+    total[1:, 1:] = tissue.cumsum(axis=0).cumsum(axis=1)
+    y0, y1 = _edges(rows, tissue.shape[0], level[0])
+    x0, x1 = _edges(columns, tissue.shape[1], level[1])
+    inside = total[np.ix_(y1, x1)] - total[np.ix_(y0, x1)] - total[np.ix_(y1, x0)] + total[np.ix_(y0, x0)]
+    share = inside / ((y1 - y0)[:, None] * (x1 - x0))
+    least = min(_TISSUE_TILE, float(share.max()))
+    down, across = np.nonzero(share >= least)
+    chosen = sample_positions(len(down), _TILES)
+    return np.stack([rows[down[chosen]], columns[across[chosen]]], axis=1)
+
+
+def _edges(starts: np.ndarray, n_cells: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and past-the-last cell that tiles of a level reach into."""
+    first = starts * n_cells // size
+    return first, np.maximum(first + 1, np.minimum(n_cells, -(-(starts + _TILE) * n_cells // size)))
+
+
+def _read_tiles(
+    level: xr.DataArray, corners: np.ndarray, threads: int | None, progress: Progress | None
+) -> xr.DataArray:  # fmt: skip
+    """Return tiles of a level below each other as one image in memory; what lies beyond its edge is not valid."""
+    height, width = level.shape[:2]
+    values = np.zeros((len(corners) * _TILE, _TILE, level.sizes["band"]), level.dtype)
+    valid = np.zeros(values.shape[:2], bool)
+    blocks = [
+        Block(slice(int(y), min(int(y) + _TILE, height)), slice(int(x), min(int(x) + _TILE, width))) for y, x in corners
+    ]
+    place = {(block.rows.start, block.columns.start): k * _TILE for k, block in enumerate(blocks)}
+
+    def take(seen: np.ndarray, usable: np.ndarray, block: Block) -> None:
+        top = place[block.rows.start, block.columns.start]
+        values[top : top + block.shape[0], : block.shape[1]] = seen
+        valid[top : top + block.shape[0], : block.shape[1]] = usable
+
+    map_blocks(take, level, blocks=blocks, stage="sample", threads=threads, progress=progress)
+    return as_image(values, quantity="brightfield", valid=valid, name=level.attrs.get("name"))
