@@ -383,3 +383,32 @@ def test_solved_with_its_residual(n: int, n_bands: int, dtype: str, constraint: 
     expected = X[~lost].astype(float) - A[~lost].astype(float) @ E
     np.testing.assert_allclose(residual[~lost], np.sqrt((expected**2).mean(axis=1)), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(squares[~lost], (X[~lost].astype(float) ** 2).sum(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("constraint", ["non_negative", "sum_to_one", "shade"])
+@pytest.mark.parametrize("most", [1, 2, 3, 5])
+def test_a_bound_on_the_number_of_endmembers_is_the_best_of_all_such_sets(constraint: str, most: int) -> None:
+    from itertools import combinations
+
+    rng = np.random.default_rng(most)
+    E = rng.random((5, 9)) + 0.1
+    X = rng.dirichlet(np.ones(5), 12) @ E * rng.uniform(0.5, 1.3, (12, 1)) + rng.normal(0, 0.1, (12, 9))
+    A = solve_abundances(X, E, constraint, max_active=most)
+    assert ((A > 0).sum(axis=1) <= most).all()
+    found = ((X - A @ E) ** 2).sum(axis=1)
+    best = np.full(12, np.inf)
+    for chosen in combinations(range(5), most):
+        part = solve_abundances(X, E[list(chosen)], constraint)
+        best = np.minimum(best, ((X - part @ E[list(chosen)]) ** 2).sum(axis=1))
+    np.testing.assert_allclose(found, best, rtol=1e-9)
+
+
+def test_a_bound_that_cannot_be_had_is_refused() -> None:
+    E = np.eye(3)
+    for options, text in (({"max_active": 0}, "at least 1"), ({"max_active": True}, "whole number")):
+        with pytest.raises(OptionError, match=text):
+            solve_abundances(E, E, **options)
+    with pytest.raises(OptionError, match="needs a constraint"):
+        solve_abundances(E, E, "unconstrained", max_active=1)
+    with pytest.raises(OptionError, match="at most 10"):
+        solve_abundances(np.eye(12), np.eye(12), max_active=2)

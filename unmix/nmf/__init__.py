@@ -9,7 +9,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "abundances": ["solve_abundances"],
+        "abundances": ["kkt_residual", "solve_abundances"],
         "anchors": ["successive_projection", "smoothed_successive_projection"],
         "anchor_methods": ["find_anchors"],
         "n_findr": ["nfindr"],

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -39,6 +39,7 @@ class AbundanceProblem:
     G: np.ndarray
     tables: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     use_table: bool
+    max_active: int = 0
 
     def solve(self, X: np.ndarray) -> np.ndarray:
         """Return the abundances (n, r) of the rows of X (n, b), in the dtype of X; NaN rows stay NaN."""
@@ -68,7 +69,7 @@ class AbundanceProblem:
 
     @property
     def _shared(self) -> tuple[object, ...]:
-        return self.R, self.G, *self.tables, _CODES[self.constraint], self.use_table
+        return self.R, self.G, *self.tables, _CODES[self.constraint], self.use_table, self.max_active
 
 
 _CODES = {"unconstrained": 0, "non_negative": 1, "sum_to_one": 2, "shade": 3}
@@ -117,7 +118,9 @@ def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None 
     return AbundanceProblem(E, constraint, Q, R, G, tables, use_table)
 
 
-def solve_abundances(X: ArrayLike, E: ArrayLike, constraint: str = "non_negative") -> np.ndarray:
+def solve_abundances(
+    X: ArrayLike, E: ArrayLike, constraint: str = "non_negative", *, max_active: int | None = None
+) -> np.ndarray:
     """Find how much of each endmember is in every pixel.
 
     Parameters
@@ -129,6 +132,8 @@ def solve_abundances(X: ArrayLike, E: ArrayLike, constraint: str = "non_negative
         Endmembers, finite.
     constraint : {'non_negative', 'sum_to_one', 'shade', 'unconstrained'}
         ``shade`` is a >= 0 with sum at most one.
+    max_active : int, optional
+        Most endmembers in one pixel: the best of all sets of at most so many, r at most 10.
 
     Returns
     -------
@@ -140,7 +145,7 @@ def solve_abundances(X: ArrayLike, E: ArrayLike, constraint: str = "non_negative
     DataError
         Shapes do not match, or an endmember is zero or not finite.
     OptionError
-        The constraint is not known.
+        The constraint is not known, or `max_active` cannot be had.
 
     References
     ----------
@@ -153,12 +158,28 @@ def solve_abundances(X: ArrayLike, E: ArrayLike, constraint: str = "non_negative
     >>> E = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     >>> solve_abundances([[0.25, 0.75, 1.0]], E, "sum_to_one").round(3)
     array([[0.25, 0.75]])
+    >>> solve_abundances([[0.25, 0.75, 1.0]], E, "sum_to_one", max_active=1)
+    array([[0., 1.]])
     """
     matrix = as_matrix(X, "X")
     problem = abundance_problem(np.asarray(E), constraint)
     if matrix.shape[1] != problem.E.shape[1]:
         raise DataError(f"X has {matrix.shape[1]} bands and the endmembers have {problem.E.shape[1]}.")
+    if max_active is not None:
+        problem = _bounded(problem, max_active)
     return problem.solve(matrix)
+
+
+def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
+    """Return the problem with a bound on the number of endmembers in a pixel."""
+    r = len(problem.E)
+    if isinstance(max_active, bool) or not isinstance(max_active, (int, np.integer)) or max_active < 1:
+        raise OptionError(f"max_active={max_active!r} is not a whole number of at least 1.")
+    if problem.constraint == "unconstrained":
+        raise OptionError("max_active= needs a constraint that abundances are not negative.")
+    if not problem.use_table:
+        raise OptionError(f"max_active= tries every set of endmembers: at most 10 that can be told apart, not {r}.")
+    return replace(problem, max_active=int(min(max_active, r)))
 
 
 def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import kernel
-from .quadratic import solve_by_active_set, solve_by_table
+from .quadratic import solve_best_subset, solve_by_active_set, solve_by_table
 
 UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
 
@@ -58,10 +58,11 @@ def project_rows(X, axes, offset, out):
 
 
 @kernel
-def abundances_of_rows(X, Q, R, G, P, c, P1, c1, constraint, use_table, A):
+def abundances_of_rows(X, Q, R, G, P, c, P1, c1, constraint, use_table, most, A):
     """Solve every row of X (n, b) for its abundances A (n, r); rows that are not finite become NaN.
 
     Q (rank, b) has orthonormal rows and E = R' Q; G = R' R. P, c and P1, c1 are the tables without and with sum one.
+    `most` above zero bounds the number of endmembers in a pixel; the tables must be there then.
     """
     r = R.shape[1]
     rank = R.shape[0]
@@ -89,6 +90,9 @@ def abundances_of_rows(X, Q, R, G, P, c, P1, c1, constraint, use_table, A):
                 for m in range(rank):
                     s += P[0, k, m] * Y[i, m]
                 a[k] = s
+        elif most > 0:
+            free = constraint != SUM_TO_ONE
+            solve_best_subset(G, f, P, c, P1, c1, most, free, constraint != NON_NEGATIVE, a, z)
         else:
             summed = constraint == SUM_TO_ONE
             if not summed:
@@ -135,12 +139,12 @@ def residual_of_rows(X, E, A, residual, squares):
 
 
 @kernel
-def solve_tiles(X, valid, E, Q, R, G, P, c, P1, c1, constraint, use_table, tile, A, residual, squares):
+def solve_tiles(X, valid, E, Q, R, G, P, c, P1, c1, constraint, use_table, most, tile, A, residual, squares):
     """Solve the rows of X tile by tile and take their residuals while the tile is still in cache; not valid is NaN."""
     n = len(X)
     for top in range(0, n, tile):
         end = min(top + tile, n)
-        abundances_of_rows(X[top:end], Q, R, G, P, c, P1, c1, constraint, use_table, A[top:end])
+        abundances_of_rows(X[top:end], Q, R, G, P, c, P1, c1, constraint, use_table, most, A[top:end])
         for i in range(top, end):
             if not valid[i]:
                 for k in range(A.shape[1]):

@@ -91,6 +91,49 @@ def solve_by_table(G, f, P, c, summed, a, g):
 
 
 @exact_kernel
+def solve_best_subset(G, f, P, c, P1, c1, most, free, summed, a, z):
+    """Fill `a` with the best solution that has at most `most` entries above zero, by trying every such set.
+
+    `free` allows solutions without the condition on the sum (with `summed` too: those whose sum is at most one),
+    `summed` those whose sum is one.
+    """
+    r = len(f)
+    least = 0.0 if free else np.inf
+    for i in range(r):
+        a[i] = 0.0
+    for code in range(1, 1 << r):
+        size = 0
+        for i in range(r):
+            size += (code >> i) & 1
+        if size > most:
+            continue
+        for with_sum in range(2):
+            if (with_sum == 0 and not free) or (with_sum == 1 and not summed):
+                continue
+            feasible, total = True, 0.0
+            for i in range(r):
+                s = c1[code, i] if with_sum else 0.0
+                if (code >> i) & 1:
+                    for j in range(r):
+                        s += (P1[code, i, j] if with_sum else P[code, i, j]) * f[j]
+                z[i] = s
+                total += s
+                feasible = feasible and s >= 0.0
+            if not feasible or (with_sum == 0 and summed and total > 1.0):
+                continue
+            value = 0.0
+            for i in range(r):
+                s = -f[i]
+                for j in range(r):
+                    s += 0.5 * G[i, j] * z[j]
+                value += s * z[i]
+            if value < least:
+                least = value
+                for i in range(r):
+                    a[i] = z[i]
+
+
+@exact_kernel
 def _gradient(G, f, a, code, summed, g):
     """Fill g = G a - f; return the multiplier of sum(a) = 1, zero without it."""
     r = len(f)
