@@ -50,8 +50,11 @@ def main() -> None:
             seed = args.first_seed + 48 * repeat + number
             scene = make_scene(seed, args.size, snr, purity, scatter, rare)
             scores = {method: score(scene, method) for method in args.methods}
-            rows.append({"snr": snr, "purity": purity, "scatter": scatter, "rare": rare, "seed": seed, "scores": scores})
-            print(f"{snr:4g} {purity:3g} {scatter:4g} {rare:5g}  " + "  ".join(f"{m} {s['sad']:.3f}/{s['rmse']:.3f}" for m, s in scores.items()), flush=True)  # fmt: skip
+            rows.append(
+                {"snr": snr, "purity": purity, "scatter": scatter, "rare": rare, "seed": seed, "scores": scores}
+            )
+            cells = "  ".join(f"{m} {s['sad']:.3f}/{s['rmse']:.3f}" for m, s in scores.items())
+            print(f"{snr:4g} {purity:3g} {scatter:4g} {rare:5g}  {cells}", flush=True)
     if args.json:
         with open(args.json, "w") as file:
             json.dump(rows, file, indent=1)
@@ -62,7 +65,15 @@ def make_scene(seed: int, size: int, snr: float, purity: float, scatter: float, 
     """Make the scene of one condition and seed; every third has a dark material."""
     r = 3 + seed % 4
     return hyperspectral_scene(
-        seed, r, 112, (size, size), snr=snr, purity=purity, brightness_scatter=scatter, rare_share=rare, dark_material=seed % 3 == 0
+        seed,
+        r,
+        112,
+        (size, size),
+        snr=snr,
+        purity=purity,
+        brightness_scatter=scatter,
+        rare_share=rare,
+        dark_material=seed % 3 == 0,
     )
 
 
@@ -111,7 +122,10 @@ def report(rows: list[dict], methods: list[str]) -> None:
         print(f"SAD of unmix minus {method:10} {difference.mean():+.4f}  95 % [{low:+.4f}, {high:+.4f}]")
     close = sad[:, 0] <= sad[:, 1:].min(axis=1) + CLOSE
     print(f"within {CLOSE} rad of the best of the others, or better: {close.mean():.0%} of {len(rows)}")
-    print("median seconds: " + "  ".join(f"{m} {np.median([row['scores'][m]['seconds'] for row in rows]):.2f}" for m in methods))
+    print(
+        "median seconds: "
+        + "  ".join(f"{m} {np.median([row['scores'][m]['seconds'] for row in rows]):.2f}" for m in methods)
+    )
 
 
 if __name__ == "__main__":
