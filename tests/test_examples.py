@@ -25,6 +25,8 @@ def test_every_example_is_run_here(root: Path) -> None:
         "stained_slide",
         "lambda_stack",
         "why_nmf_works",
+        "what_is_nmf_good_for",
+        "residual_is_no_measure",
         "lab_one_slide",
         "lab_cohort",
         "lab_dab",
@@ -66,3 +68,26 @@ def test_lab_cohort_measures_every_slide(root: Path, tmp_path: Path) -> None:
 def test_lab_dab_scores_cells(root: Path, tmp_path: Path) -> None:
     assert 0 < load(root, "lab_dab").main(folder=str(tmp_path)) < 300
     assert (tmp_path / "regions.csv").read_text().count("\n") == 3
+
+
+def test_only_nmf_has_neither_negative_parts_nor_mixtures_called_pure(root: Path, tmp_path: Path) -> None:
+    said = load(root, "what_is_nmf_good_for").main(str(tmp_path))
+    for method in ("PCA", "ICA"):
+        assert said[method]["negative in spectra"] > 0.02
+        assert said[method]["negative in maps"] > 0.2
+    for method in ("k-means", "NMF"):
+        assert said[method]["negative in spectra"] == said[method]["negative in maps"] == 0
+    assert said["NMF"]["angle"] < 2 < min(said[method]["angle"] for method in ("PCA", "ICA", "k-means"))
+    assert (tmp_path / "figure.png").stat().st_size > 50_000
+
+
+def test_a_residual_as_small_as_the_truth_may_be_far_from_it(root: Path, tmp_path: Path) -> None:
+    found = load(root, "residual_is_no_measure").main(str(tmp_path))
+    true_residual, _ = found["the true materials"]
+    assert found["unmix"][1] < 2
+    assert found["too large a simplex"][0] <= true_residual
+    assert found["too large a simplex"][1] > 3
+    assert found["plain NMF from a random start"][0] < 1.2 * true_residual
+    assert found["plain NMF from a random start"][1] > 10
+    assert found["one endmember too many"][0] <= found["unmix"][0] * 1.001
+    assert (tmp_path / "figure.png").stat().st_size > 50_000

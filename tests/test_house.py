@@ -33,6 +33,8 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
                 "uncertainty",
                 "best_subsets",
                 "library_names",
+                "stain_vectors",
+                "dye_references",
             }
         ),
         frozenset({"normalise"}),

@@ -116,7 +116,7 @@ def test_an_endmember_that_rests_on_one_odd_pixel_is_named_with_its_place(anchor
 
 @pytest.mark.filterwarnings("ignore:.*one pixel")
 def test_one_endmember_too_many_is_unstable() -> None:
-    with pytest.warns(UnmixWarning, match="is unstable: another spectrum in"):
+    with pytest.warns(UnmixWarning, match="is unstable: far from this spectrum in"):
         result = unmix.unmix(made(11, 3, snr=40).image, 5, uncertainty=20)
     assert (result["moved_share"].values > 0.1).any()
 
@@ -150,6 +150,11 @@ def test_stains_and_counts_have_a_spread_too() -> None:
 def test_wrong_numbers_of_replicates_are_refused(wrong: object) -> None:
     with pytest.raises(OptionError, match="uncertainty"):
         unmix.unmix(np.ones((4, 4, 4)), 2, quantity="reflectance", uncertainty=wrong)
+
+
+def test_a_handful_of_replicates_is_refused() -> None:
+    with pytest.raises(OptionError, match="at least 10"):
+        run(made(3, 3), 9)
 
 
 def test_spread_of_known_replicates() -> None:

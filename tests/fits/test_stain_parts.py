@@ -43,18 +43,21 @@ def test_each_gate_drops_what_it_is_for():
     }  # fmt: skip
 
 
+def beside_grey(names, n_grey, n_stained):
+    """Return densities of a few grey pixels and of many of the stains."""
+    return np.vstack([np.full((n_grey, 3), 0.5), np.repeat(0.8 * reference_vectors(names), n_stained // 2, axis=0)])
+
+
 def test_a_little_grey_is_dropped_for_h_dab_and_kept_where_it_is_a_mixture_of_the_stains():
-    grey = np.vstack([np.full((1, 3), 0.5), 0.8 * reference_vectors(H_DAB), 0.6 * reference_vectors(H_DAB)])
-    assert gate_pixels(grey, np.zeros(5, bool), stain_set(H_DAB).variant_vectors)[1]["gate_grey"] == 1
-    names = ("methyl green", "ponceau fuchsin")
-    grey[1:] = 0.8 * reference_vectors(names)[[0, 0, 1, 1]]
-    assert gate_pixels(grey, np.zeros(5, bool), stain_set(names).variant_vectors)[1]["gate_grey"] == 0
+    for names, n_dropped in ((H_DAB, 2), (("methyl green", "ponceau fuchsin"), 0)):
+        density = beside_grey(names, 2, 40)
+        _, counts = gate_pixels(density, np.zeros(42, bool), stain_set(names).variant_vectors)
+        assert counts["gate_grey"] == n_dropped
 
 
 def test_much_grey_is_a_stain_and_stays():
-    grey = np.vstack([np.full((2, 3), 0.5), 0.8 * reference_vectors(H_DAB), 0.6 * reference_vectors(H_DAB)[:1]])
-    kept, counts = gate_pixels(grey, np.zeros(5, bool), stain_set(H_DAB).variant_vectors)
-    assert (len(kept), counts["gate_grey"]) == (5, 0)
+    kept, counts = gate_pixels(beside_grey(H_DAB, 6, 40), np.zeros(46, bool), stain_set(H_DAB).variant_vectors)
+    assert (len(kept), counts["gate_grey"]) == (46, 0)
 
 
 @pytest.mark.parametrize("sigma", [0.005, 0.02, 0.05])
@@ -74,12 +77,11 @@ def test_scatter_outside_the_cone_of_three_stains_grows_with_the_noise():
 
 
 def test_weights_hold_at_ordinary_scatter_and_trust_the_hull_where_there_is_little():
-    for r, ordinary in ORDINARY_SCATTER.items():
-        for scatter in (ordinary, 10 * ordinary):
-            assert weights_at_scatter(scatter, r, 0.06, 0.05) == (0.06, 0.05)
-        sparsity, anchor_weight = weights_at_scatter(ordinary / 2, r, 0.06, 0.05)
-        assert (sparsity, anchor_weight) == (pytest.approx(0.015), pytest.approx(0.8))
-        assert weights_at_scatter(0.0, r, 0.06, 0.05) == (pytest.approx(0.0006), pytest.approx(500))
+    for scatter in (ORDINARY_SCATTER, 10 * ORDINARY_SCATTER):
+        assert weights_at_scatter(scatter, 0.06, 0.05) == (0.06, 0.05)
+    sparsity, anchor_weight = weights_at_scatter(ORDINARY_SCATTER / 2, 0.06, 0.05)
+    assert (sparsity, anchor_weight) == (pytest.approx(0.015), pytest.approx(0.8))
+    assert weights_at_scatter(0.0, 0.06, 0.05) == (pytest.approx(0.0006), pytest.approx(500))
 
 
 def test_edges_of_noiseless_mixtures_are_the_ends_of_the_fan():

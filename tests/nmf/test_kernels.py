@@ -32,7 +32,7 @@ def test_mean_of_the_valid_neighbours(h: int, w: int, k: int, seed: int, dtype: 
     Z = rng.random((h, w, k)).astype(dtype)
     Z[rng.random((h, w)) < 0.3] = np.nan
     out = np.empty_like(Z)
-    mean_3x3(Z, out)
+    mean_3x3(Z, 1, out)
     for i in range(h):
         for j in range(w):
             if np.isnan(Z[i, j, 0]):
@@ -45,7 +45,7 @@ def test_mean_of_the_valid_neighbours(h: int, w: int, k: int, seed: int, dtype: 
 def test_a_constant_image_is_its_own_mean() -> None:
     Z = np.full((4, 5, 2), 0.1, "f4")
     out = np.empty_like(Z)
-    mean_3x3(Z, out)
+    mean_3x3(Z, 1, out)
     np.testing.assert_array_equal(out, Z)
 
 

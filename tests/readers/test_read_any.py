@@ -30,7 +30,7 @@ REFUSED = {
     "gzip": (b"\x1f\x8b\x08" + bytes(60), "compressed \\(gzip\\). Unpack it first"),
     "imagine": (b"EHFA_HEADER_TAG" + bytes(60), "an ERDAS Imagine file"),
     "gif": (b"GIF89a" + bytes(60), "a GIF"),
-    "czi": (b"ZISRAWFILE" + bytes(60), "a Zeiss CZI file"),
+    "czi": (b"ZISRAWFILE" + bytes(60), "damaged or incomplete"),
     "pickle": (b"\x80\x05" + bytes(60), "a Python pickle, which is never opened"),
     "empty": (b"", "is empty \\(0 bytes\\)"),
     "text": (b"wavelength, a, b\n1, 2, 3\n", "Formats: ENVI; PNG; JPEG; TIFF"),

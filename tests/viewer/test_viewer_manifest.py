@@ -49,3 +49,18 @@ def test_the_samples_are_the_samples(manifest):
     from unmix.samples import sample_names
 
     assert [sample.key for sample in manifest.contributions.sample_data] == list(sample_names())
+
+
+def test_the_keys_are_documented(root):
+    pytest.importorskip("napari")
+    from unmix.viewer.keys import KEYS
+
+    page = (root / "docs" / "napari.md").read_text()
+    for key in KEYS:
+        assert f"| {key.replace('Control', 'Ctrl').replace('-', '+')} |" in page
+
+
+def test_every_preference_has_a_title(manifest):
+    parts = manifest.contributions.configurations.values()
+    held = {name: about.title for part in parts for name, about in part.properties.items()}
+    assert held == {"threads": "Threads", "memory": "Memory", "cursor_box": "Pixels around the mouse"}

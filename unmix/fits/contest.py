@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -26,6 +27,7 @@ AVERAGING = (4.0, 1.0)
 """Shares of the pixels behind a vertex that compete, as multiples of ``anchor_fraction``."""
 
 _AS_GOOD = 1.05
+_JUDGED = 20_000
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ def competing_anchors(pixels: ProjectedPixels, space: Subspace, share: float) ->
     """Run every search; one that finds no r vertices does not compete."""
     searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = []
     for amount in AVERAGING:
-        searches.append((f"robust {amount:g}", amount, lambda a=amount: lifted_anchors(pixels, share * a)))  # type: ignore[misc]
-        searches.append((f"smoothed {amount:g}", amount, lambda a=amount: linear_anchors(pixels, share * a)))  # type: ignore[misc]
-    searches.append(("adaptive", 0.0, lambda: noise_following_anchors(pixels, space)))
+        searches.append((f"robust {amount:g}", amount, partial(lifted_anchors, pixels, share * amount)))
+        searches.append((f"smoothed {amount:g}", amount, partial(linear_anchors, pixels, share * amount)))
+    searches.append(("adaptive", 0.0, partial(noise_following_anchors, pixels, space)))
     entries, refusal = [], DataError("no endmembers could be told apart; ask for fewer.")
     for label, amount, search in searches:
         try:
@@ -71,7 +73,8 @@ def best_entry(
     space : Subspace
         Its principal axes; says how much of what is left outside is noise.
     """
-    outside = np.array([left_outside(np.maximum(E, 0), additive, space) for E in spectra])
+    judged = additive[:: max(1, len(additive) // _JUDGED)]
+    outside = np.array([left_outside(np.maximum(E, 0), judged, space) for E in spectra])
     close = np.flatnonzero(outside <= _AS_GOOD * outside.min())
     winner = min((int(k) for k in close), key=lambda k: (-entries[k].averaging, float(outside[k])))
     scale = outside.min() or 1.0

@@ -26,14 +26,13 @@ _INSIDE = 1e-4
 def literal_anchors(
     image: xr.DataArray,
     rule: Additive,
-    additive: np.ndarray,
     space: Subspace,
     r: int,
     options: Options,
     progress: Progress | None,
 ) -> np.ndarray | None:
     """Return the flat positions (r,) of pixels that explain the image exactly, or None where there are none."""
-    axes, moments = leading_directions(additive, r)
+    axes, moments = leading_directions(space, r)
     total = moments.sum()
     if moments[r:].sum() <= _ENERGY * total and moments[r - 1] > _ENERGY * total:
         L = project_image(image, rule, axes, np.zeros(r), options, progress).reshape(-1, r)

@@ -34,7 +34,7 @@ def named_anchors(
     progress: Progress | None,
 ) -> tuple[list[np.ndarray], dict[str, Any]]:
     """Return the flat pixels behind each anchor that ``options.anchors`` finds, nearest first, and notes."""
-    axes, moments = leading_directions(additive, r)
+    axes, moments = leading_directions(space, r)
     Y = project_image(image, rule, axes, np.zeros(r), options, progress)
     flat = Y.reshape(-1, r)
     notes: dict[str, Any] = {"anchors": options.anchors}

@@ -2,12 +2,10 @@
 
 A gate decides, from the image alone: the noise of every abundance is below 0.03, and more than 5 % of the pixels lie
 outside the simplex of the best pixel anchors. Neither holds on any real scene tried; both hold on clean mixtures.
-Large images are looked at on a coarser lattice.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +22,6 @@ _MOST_NOISE = 0.03
 _LEAST_OUTSIDE = 0.05
 _MOST_CONDITION = 1e6
 _MOST_POINTS = 8000
-_MOST_PIXELS = 125_000
 _DARKEST = 1e-6
 
 
@@ -47,9 +44,7 @@ def enclosing_simplex(
     r = pixels.linear.shape[2]
     if r < 3 or _share_outside_cone(pixels, members, space) <= _LEAST_OUTSIDE:
         return None
-    height, width = pixels.linear.shape[:2]
-    lattice = max(1, math.isqrt(height * width // _MOST_PIXELS))
-    lift = lift_at_equal_brightness(pixels.linear[::lattice, ::lattice], pixels.directions @ space.mean)
+    lift = lift_at_equal_brightness(pixels.seen, pixels.directions @ space.mean)
     start = _lifted(lift, pixels, members, space)
     if np.linalg.cond(start) > _MOST_CONDITION:
         return None
@@ -61,23 +56,23 @@ def enclosing_simplex(
     V = enclose_softly(judged.points[::step], start, judged.tau, judged.relative_noise[::step])
     shapes = np.maximum((lift.centre + V[:, : r - 1] @ lift.axes.T) @ pixels.directions, _DARKEST)
     spectra = shapes / _brightness(additive, shapes)[:, None]
-    return EnclosingSimplex(spectra, _nearest_pixels(lift.F, V, lattice, width), _notes(judged))
+    return EnclosingSimplex(spectra, pixels.in_image(_nearest(lift.F, V)), _notes(judged))
 
 
 def _share_outside_cone(pixels: ProjectedPixels, members: Sequence[np.ndarray], space: Subspace) -> float:
     """Return the share of pixels that are no non-negative mixture of the anchors, beyond noise, at any brightness."""
-    Y = pixels.linear.reshape(-1, pixels.linear.shape[2])
-    E = _vertices(Y, members)
+    E = _vertices(pixels, members)
     if np.linalg.cond(E) > _MOST_CONDITION:
         return 0.0
     inverse = np.linalg.inv(E)
     tau = np.sqrt(space.noise(len(E)) * (inverse**2).sum(axis=0))
-    looked_at = Y[:: max(1, len(Y) // _MOST_PIXELS)]
-    H = looked_at[np.isfinite(looked_at[:, 0])] @ inverse
+    Y = pixels.seen.reshape(-1, len(E))
+    H = Y[np.isfinite(Y[:, 0])] @ inverse
     return float((0.02 + 3 * tau + H < 0).any(axis=1).mean())
 
 
-def _vertices(Y: np.ndarray, members: Sequence[np.ndarray]) -> np.ndarray:
+def _vertices(pixels: ProjectedPixels, members: Sequence[np.ndarray]) -> np.ndarray:
+    Y = pixels.linear.reshape(-1, pixels.linear.shape[2])
     return np.array([np.median(Y[m].astype(np.float64), axis=0) for m in members])
 
 
@@ -85,7 +80,7 @@ def _lifted(
     lift: BrightnessLift, pixels: ProjectedPixels, members: Sequence[np.ndarray], space: Subspace
 ) -> np.ndarray:
     """Return pixel anchors as vertices (r, r) at equal brightness, last column one."""
-    E = _vertices(pixels.linear.reshape(-1, pixels.linear.shape[2]), members)
+    E = _vertices(pixels, members)
     mean = pixels.directions @ space.mean
     brightness = E @ mean / (mean @ mean)
     Z = E / np.maximum(brightness, lift.darkest)[:, None]
@@ -103,11 +98,9 @@ def _brightness(additive: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     return np.where(factors > 0, factors, typical)
 
 
-def _nearest_pixels(F: np.ndarray, V: np.ndarray, lattice: int, width: int) -> np.ndarray:
-    """Return the flat position in the image of the looked-at pixel nearest to each vertex."""
-    nearest = np.array([int(np.nanargmin(((F - v[:-1]) ** 2).sum(axis=2))) for v in V], np.int64)
-    rows, columns = np.divmod(nearest, F.shape[1])
-    return rows * lattice * width + columns * lattice
+def _nearest(F: np.ndarray, V: np.ndarray) -> np.ndarray:
+    """Return the flat position among the pixels seen of the one nearest to each vertex."""
+    return np.array([int(np.nanargmin(((F - v[:-1]) ** 2).sum(axis=2))) for v in V], np.int64)
 
 
 def _notes(judged: JudgedSimplex) -> dict[str, Any]:

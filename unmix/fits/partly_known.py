@@ -74,7 +74,7 @@ def find_beside_known(
     Z = np.ones((*image.shape[:2], r), np.float32)
     Z[..., : r - 1] = project_image(image, rule, axes, offset, options, progress)
     averaged = np.empty_like(Z)
-    mean_3x3(Z, averaged)
+    mean_3x3(Z, 1, averaged)
     flat = averaged.reshape(-1, r)
     fixed = np.ones((len(known), r))
     fixed[:, : r - 1] = _at_scale(known[:, good], space.mean, image.attrs["quantity"]) @ axes.T - offset

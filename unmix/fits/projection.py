@@ -7,6 +7,7 @@ import xarray as xr
 
 from ..blocks import Block, Progress, map_blocks
 from ..light.additive import Additive
+from ..nmf.subspace import Subspace
 from ..options import Options
 
 
@@ -34,11 +35,7 @@ def project_image(
     return out
 
 
-def leading_directions(additive: np.ndarray, r: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the r leading eigenvectors (r, n_bands) of the second moment of a sample, and all its eigenvalues."""
-    moment = np.zeros((additive.shape[1], additive.shape[1]))
-    for top in range(0, len(additive), 16384):
-        part = additive[top : top + 16384].astype(np.float64)
-        moment += part.T @ part
-    values, vectors = np.linalg.eigh(moment / len(additive))
+def leading_directions(space: Subspace, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the r leading eigenvectors (r, n_bands) of the sample's second moment, and all its eigenvalues."""
+    values, vectors = np.linalg.eigh(space.covariance + np.outer(space.mean, space.mean))
     return vectors[:, ::-1].T[:r], np.maximum(values[::-1], 0)

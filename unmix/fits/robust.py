@@ -6,6 +6,7 @@ what they lift the pixels to and in how many pixels they take; `contest` says wh
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,30 +17,42 @@ from ..blocks import Progress
 from ..light.additive import Additive
 from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
 from ..nmf.anchors import grow_volume, smoothed_successive_projection
-from ..nmf.subspace import Subspace
+from ..nmf.subspace import Subspace, subspace_of
 from ..options import Options
 from .projection import leading_directions, project_image
 
 _LEAST_MEMBERS = 5
+_MOST_SEEN = 125_000
 
 
 @dataclass(frozen=True)
 class ProjectedPixels:
-    """Every pixel in few coordinates (y, x, .), NaN where invalid: as it is, and averaged with its 3x3 neighbours.
+    """Every pixel in the r leading directions of the second moment, and what the searches look at.
 
-    ``linear`` are the r leading directions of the second moment; ``averaged`` are the affine lift (r columns, the last
-    one constant) and the linear coordinates (r columns).
+    ``linear`` (y, x, r) holds all pixels, NaN where invalid. The searches look at every ``lattice``-th row and column,
+    so that a large image costs no more than a small one: ``seen`` as it is, ``averaged`` with its 3x3 neighbours in
+    the image, ``lifted`` averaged and lifted (r columns, the last one constant).
     """
 
     linear: np.ndarray
-    averaged_lift: np.ndarray
-    averaged_linear: np.ndarray
+    lattice: int
+    averaged: np.ndarray
+    lifted: np.ndarray
     directions: np.ndarray
     moments: np.ndarray
 
     @property
-    def n_valid(self) -> int:
-        return int(np.isfinite(self.linear[..., 0]).sum())
+    def seen(self) -> np.ndarray:
+        return self.linear[:: self.lattice, :: self.lattice]
+
+    @property
+    def n_seen(self) -> int:
+        return int(np.isfinite(self.averaged[..., 0]).sum())
+
+    def in_image(self, seen: np.ndarray) -> np.ndarray:
+        """Return the flat positions in the image of flat positions among the pixels seen."""
+        rows, columns = np.divmod(seen, self.averaged.shape[1])
+        return (rows * self.linear.shape[1] + columns) * self.lattice
 
 
 @dataclass(frozen=True)
@@ -52,57 +65,49 @@ class PixelAnchors:
 
 
 def project_pixels(
-    image: xr.DataArray,
-    rule: Additive,
-    additive: np.ndarray,
-    space: Subspace,
-    r: int,
-    options: Options,
-    progress: Progress | None,
+    image: xr.DataArray, rule: Additive, space: Subspace, r: int, options: Options, progress: Progress | None
 ) -> ProjectedPixels:
     """Project every pixel once for all searches."""
     from ..nmf.kernels import mean_3x3
 
-    directions, moments = leading_directions(additive, r)
-    whiten, offset = space.lift(r)
-    both = project_image(
-        image, rule, np.vstack([whiten, directions]), np.concatenate([offset, np.zeros(r)]), options, progress
-    )
-    averaged = np.empty_like(both)
-    mean_3x3(both, averaged)
-    lift = np.ones((*both.shape[:2], r), np.float32)
-    lift[..., : r - 1] = averaged[..., : r - 1]
-    linear = np.ascontiguousarray(both[..., r - 1 :])
-    return ProjectedPixels(linear, lift, np.ascontiguousarray(averaged[..., r - 1 :]), directions, moments)
+    directions, moments = leading_directions(space, r)
+    linear = project_image(image, rule, directions, np.zeros(r), options, progress)
+    lattice = max(1, math.ceil(math.sqrt(linear.shape[0] * linear.shape[1] / _MOST_SEEN)))
+    averaged = np.empty((*linear[::lattice, ::lattice].shape[:2], r), linear.dtype)
+    mean_3x3(linear, lattice, averaged)
+    whiten, offset = subspace_of(directions @ space.mean, directions @ space.covariance @ directions.T).lift(r)
+    lifted = np.ones_like(averaged)
+    lifted[..., : r - 1] = averaged @ whiten.T.astype(linear.dtype) - offset.astype(linear.dtype)
+    return ProjectedPixels(linear, lattice, averaged, lifted, directions, moments)
 
 
 def lifted_anchors(pixels: ProjectedPixels, share: float) -> PixelAnchors:
     """Successive projection and volume sweeps on the affine lift: finds dark materials too."""
-    Z = _flat(pixels.averaged_lift)
-    p = members_a_vertex(pixels.n_valid, share)
+    Z = _flat(pixels.lifted)
+    p = members_a_vertex(pixels.n_seen, share)
     vertices, members = smoothed_successive_projection(Z, Z.shape[1], p)
     vertices, members = grow_volume(Z, vertices, members, p)
-    return _ordered(Z, vertices, members, {"anchors": "robust", "pixels_a_vertex": p})
+    return _ordered(pixels, Z, vertices, members, {"anchors": "robust", "pixels_a_vertex": p})
 
 
 def linear_anchors(pixels: ProjectedPixels, share: float) -> PixelAnchors:
     """Successive projection on the linear coordinates: not misled by brightness that varies within a material."""
-    Y = _flat(pixels.averaged_linear)
-    p = members_a_vertex(pixels.n_valid, share)
+    Y = _flat(pixels.averaged)
+    p = members_a_vertex(pixels.n_seen, share)
     vertices, members = smoothed_successive_projection(Y, Y.shape[1], p)
-    return _ordered(Y, vertices, members, {"anchors": "smoothed", "pixels_a_vertex": p})
+    return _ordered(pixels, Y, vertices, members, {"anchors": "smoothed", "pixels_a_vertex": p})
 
 
 def noise_following_anchors(pixels: ProjectedPixels, space: Subspace) -> PixelAnchors:
     """Anchors at equal brightness whose smoothing follows the noise: keeps materials in very few pixels."""
     r = pixels.linear.shape[2]
-    lift = lift_at_equal_brightness(pixels.linear, pixels.directions @ space.mean)
+    lift = lift_at_equal_brightness(pixels.seen, pixels.directions @ space.mean)
     misfit = float(pixels.moments[r]) if len(pixels.moments) > r else 0.0
     found = adaptive_anchors(lift, space.noise(r), misfit)
     counts = [len(m) for m in found.members]
     notes = {"anchors": "adaptive", "pixels_a_vertex": counts, "largest_abundance_noise": float(found.tau.max())}
     F = lift.F.reshape(-1, r - 1)
-    return _ordered(F, found.vertices[:, : r - 1], found.members, notes)
+    return _ordered(pixels, F, found.vertices[:, : r - 1], found.members, notes)
 
 
 def brightest_pixels(
@@ -127,8 +132,10 @@ def nearest_first(Z: np.ndarray, vertex: np.ndarray, rows: np.ndarray) -> np.nda
     return rows[np.lexsort((rows, distance))]
 
 
-def _ordered(Z: np.ndarray, vertices: np.ndarray, members: list[np.ndarray], notes: dict[str, Any]) -> PixelAnchors:
-    nearest = [nearest_first(Z, v, m) for v, m in zip(vertices, members, strict=True)]
+def _ordered(
+    pixels: ProjectedPixels, Z: np.ndarray, vertices: np.ndarray, members: list[np.ndarray], notes: dict[str, Any]
+) -> PixelAnchors:
+    nearest = [pixels.in_image(nearest_first(Z, v, m)) for v, m in zip(vertices, members, strict=True)]
     return PixelAnchors(nearest, vertices, notes)
 
 

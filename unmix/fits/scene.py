@@ -114,10 +114,10 @@ def _search(
         return behind([brightest_pixels(image, rule, space, options, progress)], {"anchors": "brightest pixels"})
     if options.anchors not in ("best", "robust"):
         return behind(*named_anchors(image, rule, additive, space, r, options, progress))
-    exact = literal_anchors(image, rule, additive, space, r, options, progress)
+    exact = literal_anchors(image, rule, space, r, options, progress)
     if exact is not None:
         return behind([np.array([p]) for p in exact], {"anchors": "literal: raw pixels explain the image to rounding"})
-    pixels = project_pixels(image, rule, additive, space, r, options, progress)
+    pixels = project_pixels(image, rule, space, r, options, progress)
     if options.anchors == "robust":
         anchors = lifted_anchors(pixels, options.anchor_fraction)
         return behind(anchors.members, anchors.notes)

@@ -12,7 +12,7 @@ LARGEST_DENSITY = 2.3
 BRIGHTER_THAN_WHITE = -0.1
 COLOUR_MARGIN_DEGREES = 25.0
 GREY_MARGIN_DEGREES = 7.0
-GREY_IS_STAIN_SHARE = 0.33
+GREY_IS_STAIN_SHARE = 0.10
 
 _GREY = np.full((1, 3), 3**-0.5)
 
@@ -60,7 +60,7 @@ def gate_pixels(
     grey_is_foreign = cosine_to_cones(_GREY, cones)[0] < np.cos(np.radians(GREY_MARGIN_DEGREES))
     grey = (direction @ _GREY[0] > np.cos(np.radians(GREY_MARGIN_DEGREES))) & grey_is_foreign
     if len(grey) and grey.mean() > GREY_IS_STAIN_SHARE:
-        grey[:] = False  # dirt is the lesser part: this much grey is how a stain of this slide looks
+        grey[:] = False  # dirt is a small part: this much grey is how stains of this slide look
     drop("gate_grey", grey)
     return kept, counts
 

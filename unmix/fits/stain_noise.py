@@ -10,8 +10,8 @@ import numpy as np
 
 from ..nmf.abundances import solve_abundances
 
-ORDINARY_SCATTER = {2: 0.028, 3: 0.045}
-"""Scatter (natural-log optical density) at and above which the weights of two and of three stains hold as given."""
+ORDINARY_SCATTER = 0.028
+"""Scatter (natural-log optical density) at and above which the weights hold as given."""
 
 LEAST_RATIO = 0.1
 
@@ -34,8 +34,10 @@ def colour_scatter(density: np.ndarray, corners: np.ndarray) -> float:
     return float(np.sqrt(np.mean(outside**2))) if len(outside) else 0.0
 
 
-def weights_at_scatter(scatter: float, r: int, sparsity: float, anchor_weight: float) -> tuple[float, float]:
-    """Return the weights for this scatter: sparsity falls with its square, the hold on the hull grows with its fourth
-    power, both relative to ordinary scatter and never beyond it."""
-    ratio = min(1.0, max(LEAST_RATIO, scatter / ORDINARY_SCATTER[r]))
+def weights_at_scatter(scatter: float, sparsity: float, anchor_weight: float) -> tuple[float, float]:
+    """Return the weights for this scatter, relative to ordinary scatter and never beyond it.
+
+    Sparsity falls with the square of the scatter, the hold on the hull grows with its fourth power.
+    """
+    ratio = min(1.0, max(LEAST_RATIO, scatter / ORDINARY_SCATTER))
     return sparsity * ratio**2, anchor_weight / ratio**4

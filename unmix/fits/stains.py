@@ -162,7 +162,7 @@ def _refined(density: np.ndarray, references: np.ndarray, corners: Corners, opti
     inside = density[corners.kept]
     pixels, anchors = inside[sample_positions(len(inside), REFINED_PIXELS)], corners.vectors[order]
     scatter = colour_scatter(pixels, anchors)
-    sparsity, anchor_weight = weights_at_scatter(scatter, len(anchors), options.sparsity, options.anchor_weight)
+    sparsity, anchor_weight = weights_at_scatter(scatter, options.sparsity, options.anchor_weight)
     refined = refine_stain_vectors(
         pixels,
         anchors,

@@ -183,9 +183,35 @@ def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
 
 
 def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -> np.ndarray:
-    """Return how far each row of A is from its optimality conditions, relative to the size of its data (n,).
+    """Return how far each row of A is from its optimality conditions, relative to the size of its data.
 
-    The largest violation of feasibility, of the gradient's sign and of complementarity, in float64.
+    Parameters
+    ----------
+    X : array_like, shape (n_pixels, n_bands)
+        Additive values.
+    A : array_like, shape (n_pixels, r)
+        Abundances to judge.
+    E : array_like, shape (r, n_bands)
+        Endmembers.
+    constraint : {'non_negative', 'sum_to_one', 'shade', 'unconstrained'}
+        What A was asked to satisfy.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_pixels,)
+        The largest violation of feasibility, of the gradient's sign and of complementarity; zero at the optimum.
+
+    References
+    ----------
+    Karush 1939; Kuhn and Tucker 1951.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unmix.nmf import kkt_residual
+    >>> E = np.eye(2)
+    >>> kkt_residual([[1.0, -1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], E, "non_negative")
+    array([0., 1.])
     """
     X, A, E = (np.asarray(M, np.float64) for M in (X, A, E))
     size = np.maximum(np.abs(X @ E.T).max(axis=1), np.abs(A @ E @ E.T).max(axis=1))

@@ -79,7 +79,7 @@ def lift_at_equal_brightness(Y: np.ndarray, mean: np.ndarray) -> BrightnessLift:
     Y = np.asarray(Y, np.float64)
     g = Y @ (mean / (mean @ mean))
     local = np.empty((*g.shape, 1))
-    mean_3x3(g[..., None], local)
+    mean_3x3(g[..., None], 1, local)
     darkest = 0.05 * float(np.nanmedian(g))
     g = np.maximum(np.maximum(g, 0.3 * local[..., 0]), darkest)
     Z = Y / g[..., None]
@@ -154,12 +154,12 @@ def filter_by_noise(F: np.ndarray, relative_noise: np.ndarray, noise: np.ndarray
     if not np.any(noise) or np.linalg.cond(noise) > 1e12:
         return F
     mean = np.empty_like(F)
-    mean_3x3(F, mean)
+    mean_3x3(F, 1, mean)
     D = F - mean
     q = np.einsum("yxi,ij,yxj->yx", D, np.linalg.inv(noise), D) / relative_noise**2
     for _ in range(2):
         box = np.empty((*q.shape, 1))
-        mean_3x3(q[..., None], box)
+        mean_3x3(q[..., None], 1, box)
         q = box[..., 0]
     q = q * 9 / 8
     keep = np.clip(1 - k / np.maximum(q, 1e-300), 0, 1)

@@ -173,15 +173,19 @@ def rows_above(Z, direction, least, rows, scores):
 
 
 @kernel
-def mean_3x3(Z, out):
-    """Write the mean over each pixel's valid 3x3 neighbours (h, w, k); NaN marks an invalid pixel and stays NaN."""
+def mean_3x3(Z, lattice, out):
+    """Write the mean over the valid 3x3 neighbours of every `lattice`-th pixel of Z (h, w, k).
+
+    NaN marks an invalid pixel and stays NaN.
+    """
     h, w, k = Z.shape
     total = np.empty(k)
-    for i in range(h):
-        for j in range(w):
+    for i in range(0, h, lattice):
+        for j in range(0, w, lattice):
+            to = out[i // lattice, j // lattice]
             if np.isnan(Z[i, j, 0]):
                 for m in range(k):
-                    out[i, j, m] = np.nan
+                    to[m] = np.nan
                 continue
             count = 0
             total[:] = 0.0
@@ -192,4 +196,4 @@ def mean_3x3(Z, out):
                         for m in range(k):
                             total[m] += Z[u, v, m]
             for m in range(k):
-                out[i, j, m] = total[m] / count
+                to[m] = total[m] / count

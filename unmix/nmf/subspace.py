@@ -38,6 +38,11 @@ class Subspace:
         size = max(float(self.variances[0]), float(self.mean @ self.mean))
         return int((self.variances > _RANK_TOLERANCE * size).sum())
 
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the sample, shape (n_bands, n_bands)."""
+        return (self.axes.T * self.variances) @ self.axes
+
     def noise(self, r: int) -> float:
         """Variance of the white noise a band, judged by the axes that r endmembers leave out."""
         left = self.variances[r:]
@@ -63,7 +68,13 @@ def signal_subspace(sample: np.ndarray) -> Subspace:
     for top in range(0, len(sample), rows):
         centred = sample[top : top + rows] - mean
         covariance += centred.T @ centred
-    variances, axes = np.linalg.eigh(covariance / len(sample))
+    return subspace_of(mean, covariance / len(sample))
+
+
+def subspace_of(mean: np.ndarray, covariance: np.ndarray) -> Subspace:
+    """Return the subspace with this mean (n,) and covariance (n, n)."""
+    variances, axes = np.linalg.eigh(covariance)
+    n_bands = len(mean)
     axes = axes[:, ::-1].T
     signs = np.sign(axes[np.arange(n_bands), np.abs(axes).argmax(axis=1)])
     return Subspace(mean, axes * signs[:, None], np.maximum(variances[::-1], 0.0))

@@ -94,3 +94,16 @@ def test_the_wheel_does_not_change_what_is_only_scrolled_past(form, qtbot):
     )  # fmt: skip
     QApplication.sendEvent(box, event)
     assert box.value() == 50
+
+
+def test_preferences_are_the_defaults_of_the_panel(monkeypatch):
+    from types import SimpleNamespace
+
+    from unmix.viewer.settings import cursor_box, default_options
+
+    held = SimpleNamespace(running=SimpleNamespace(threads=2, memory=0.0), spectra=SimpleNamespace(cursor_box=5))
+    monkeypatch.setattr("napari.settings.get_plugin_settings", lambda _plugin: held)
+    assert default_options() == {"threads": 2}
+    assert cursor_box() == 5
+    monkeypatch.setattr("napari.settings.get_plugin_settings", lambda _plugin: {}["unmix"])
+    assert (default_options(), cursor_box()) == ({}, 3)

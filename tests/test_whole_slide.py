@@ -1,0 +1,196 @@
+"""A whole slide: judged on tiles, mapped tile by tile, glass left out, written as pyramids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import xarray as xr
+import zarr
+
+import unmix
+from unmix import whole_slide
+from unmix.cli.flags import FORMATS as NAMED_FORMATS
+from unmix.errors import OptionError, WriteError
+from unmix.metrics import spectral_angle
+from unmix.synthetic import stained_slide
+from unmix.synthetic.truth import Scene
+from unmix.writers import FORMATS, slide_tiff
+from unmix.writers.slide_tiff import as_bytes, halved, level_shapes
+
+SIZE, TILE = 2048, 256
+
+
+@pytest.fixture(scope="module")
+def truth() -> Scene:
+    return stained_slide(3, shape=(TILE * 2, TILE * 2))
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory, truth: Scene) -> Path:
+    """Return a slide of 2048 x 2048 pixels, three quarters glass, with two further levels."""
+    path = tmp_path_factory.mktemp("slides") / "slide.ome.tif"
+    values = np.empty((SIZE, SIZE, 3), np.uint8)
+    values[:] = np.rint(truth.white_point).astype(np.uint8)
+    tissue = truth.image.values
+    for top, left in ((0, 0), (512, 1024), (1024, 512), (1536, 1536)):
+        values[top : top + 512, left : left + 512] = tissue
+    layout = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "zlib"}
+    about = {"axes": "YXS", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5,
+             "PhysicalSizeYUnit": "µm"}  # fmt: skip
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(values, subifds=2, metadata=about, **layout)
+        for step in (4, 16):
+            small = values.reshape(SIZE // step, step, SIZE // step, step, 3).mean((1, 3))
+            file.write(np.rint(small).astype(np.uint8), subfiletype=1, metadata=None, **layout)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small_is_large() -> Iterator[None]:
+    """Treat the test's slide as a whole one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_slide, "LARGE_PIXELS", 1_000_000)
+        patch.setattr(slide_tiff, "LARGE_PIXELS", 1_000_000)
+        patch.setattr(whole_slide, "_OVERVIEW_PIXELS", 300_000)
+        patch.setattr(whole_slide, "_TILE", 256)
+        yield
+
+
+@pytest.fixture(scope="module")
+def result(slide: Path, small_is_large: None) -> xr.Dataset:
+    return unmix.separate_stains(slide)
+
+
+def test_stains_are_found_and_glass_is_left_out(result: xr.Dataset, truth: Scene) -> None:
+    angles = np.degrees(spectral_angle(result["endmembers"].values, truth.endmembers))
+    assert angles.max() < 6
+    fit = json.loads(result.attrs["provenance"])["fit"]
+    assert fit["overview_level"] == 1
+    assert fit["fit_level"] == 0
+    assert 4 <= fit["fit_tiles"] <= 48
+    assert 0.55 * SIZE**2 < result.attrs["n_background"] < 0.9 * SIZE**2
+    assert result.attrs["n_blocks_skipped"] >= 0
+    assert result.attrs["n_valid"] == SIZE**2
+    maps = result["abundances"].values
+    assert (maps[:, 100:400, 1000:1400] == 0).all()
+    assert (maps[:, 512:1024, 1024:1536].max(axis=(1, 2)) > 0.3).all()
+
+
+def test_tissue_is_solved_exactly_as_in_memory(slide: Path, result: xr.Dataset) -> None:
+    white = json.loads(result.attrs["provenance"])["fit"]["white_point"]
+    image = unmix.read(slide).compute()
+    plain = unmix.separate_stains(image, stain_matrix=result["endmembers"].values, white_point=white)
+    for place in ((slice(0, 512), slice(0, 512)), (slice(1536, 2048), slice(1536, 2048))):
+        inside = tuple(slice(s.start, s.stop) for s in place)
+        found, expected = result["abundances"].values[:, *inside], plain["abundances"].values[:, *inside]
+        glass = (found == 0).all(axis=0)
+        np.testing.assert_allclose(found[:, ~glass], expected[:, ~glass], atol=1e-6)
+        assert np.abs(expected[:, glass]).max(initial=0) < 0.2
+
+
+def test_anchors_lie_where_they_are_on_the_slide(slide: Path, result: xr.Dataset) -> None:
+    image = unmix.read(slide).values
+    white = np.array(json.loads(result.attrs["provenance"])["fit"]["white_point"])
+    for k in range(2):
+        row, column = int(result["anchor_row"][k]), int(result["anchor_col"][k])
+        density = -np.log(np.maximum(image[row, column], 0.5) / white)
+        angle = np.degrees(spectral_angle(density[None], result["endmembers"].values[k][None]))
+        assert angle[0] < 8
+
+
+def test_the_answer_does_not_depend_on_threads(slide: Path, result: xr.Dataset) -> None:
+    again = unmix.separate_stains(slide, threads=1)
+    np.testing.assert_array_equal(again["abundances"], result["abundances"])
+    np.testing.assert_array_equal(again["endmembers"], result["endmembers"])
+
+
+def test_an_ordinary_image_is_judged_as_ever(slide: Path, small_is_large: None) -> None:
+    assert whole_slide.judge_slide(unmix.read(slide)) is not None
+    assert whole_slide.judge_slide(unmix.read(slide, region=(0, 0, 900, 900))) is None
+    assert whole_slide.judge_slide(unmix.read(slide).compute()) is None
+
+
+def test_a_slide_is_written_as_a_pyramid(result: xr.Dataset, tmp_path: Path) -> None:
+    paths = unmix.write(result, tmp_path / "o")
+    assert [path.name for path in paths] == ["endmembers.csv", "preview.png", "concentrations.ome.tif"]
+    maps = result["abundances"].values
+    with tifffile.TiffFile(paths[-1]) as file:
+        series = file.series[0]
+        assert [level.shape for level in series.levels] == [(2, 2048, 2048), (2, 1024, 1024)]
+        assert series.axes == "CYX"
+        assert file.pages.first.tilewidth == 512
+        told = file.ome_metadata
+        stored, half = series.asarray(), series.levels[1].asarray()
+    np.testing.assert_array_equal(stored, np.clip(np.rint(maps * 64), 0, 255))
+    means = stored.reshape(2, 1024, 2, 1024, 2).mean((2, 4))
+    assert np.abs(half - means).max() <= 0.5
+    for text in ('Name="hematoxylin"', 'PhysicalSizeX="0.5"', "concentration = value / 64", "Provenance"):
+        assert text in told
+    back = unmix.read(paths[-1])
+    assert back.shape == (2048, 2048, 2)
+    assert unmix.image.pixel_size(back)[:2] == (0.5, 0.5)
+
+
+def test_ome_zarr_holds_levels_channels_and_places(result: xr.Dataset, tmp_path: Path) -> None:
+    path = unmix.write(result, tmp_path / "maps.ome.zarr")[0]
+    group = zarr.open_group(str(path), mode="r")
+    scales = group.attrs["multiscales"][0]
+    assert scales["version"] == "0.4"
+    assert [axis["name"] for axis in scales["axes"]] == ["c", "y", "x"]
+    assert [one["path"] for one in scales["datasets"]] == ["0", "1"]
+    assert scales["datasets"][1]["coordinateTransformations"] == [
+        {"type": "scale", "scale": [1.0, 1.0, 1.0]},
+        {"type": "translation", "translation": [0.0, 0.25, 0.25]},
+    ]
+    assert [one["label"] for one in group.attrs["omero"]["channels"]] == ["hematoxylin", "eosin"]
+    maps = result["abundances"].values
+    assert group["0"].dtype == np.float16
+    np.testing.assert_array_equal(group["0"][:], maps.astype(np.float16))
+    means = maps.astype(np.float16).astype(np.float64).reshape(2, 1024, 2, 1024, 2).mean((2, 4))
+    np.testing.assert_allclose(group["1"][:], means, rtol=1e-3, atol=1e-6)
+    with pytest.raises(WriteError, match="exists"):
+        unmix.write(result, path)
+    unmix.write(result, path, overwrite=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["maps.ome.zarr"]
+
+
+def test_a_zarr_that_fails_leaves_the_old_one(
+    result: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = unmix.write(result, tmp_path / "maps.ome.zarr")[0]
+    monkeypatch.setattr("unmix.writers.ome_zarr._differences", lambda *_: "values")
+    with pytest.raises(WriteError, match="values did not read back"):
+        unmix.write(result, path, overwrite=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["maps.ome.zarr"]
+    assert zarr.open_group(str(path), mode="r")["0"].shape == (2, 2048, 2048)
+
+
+def test_a_folder_that_is_no_zarr_is_never_replaced(result: xr.Dataset, tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "mine").write_text("mine")
+    with pytest.raises(WriteError, match="is no Zarr group"):
+        unmix.write(result, tmp_path / "a.zarr", overwrite=True)
+    assert (tmp_path / "a.zarr" / "mine").read_text() == "mine"
+
+
+def test_only_stains_are_written_in_8_bits(tmp_path: Path) -> None:
+    E = np.eye(2, 4) + 0.1
+    found = unmix.map_abundances(np.full((8, 8, 4), 0.3), E, quantity="reflectance")
+    with pytest.raises(OptionError, match="'slide' holds concentrations"):
+        unmix.write(found, tmp_path / "o", formats="slide")
+
+
+def test_8_bit_concentrations_and_their_halves() -> None:
+    maps = np.array([[0, 1, 3.99], [np.nan, 9, 0.0078]], np.float32)
+    np.testing.assert_array_equal(as_bytes(maps), [[0, 64, 255], [0, 255, 0]])
+    np.testing.assert_array_equal(halved(np.array([[0, 4, 9], [4, 8, 9], [1, 1, 3]], np.uint8)), [[4, 9], [1, 3]])
+    assert level_shapes(5000, 700) == [(2500, 350), (1250, 175), (625, 88)]
+
+
+def test_the_command_line_names_every_format() -> None:
+    assert set(NAMED_FORMATS) == {one.name for one in FORMATS}

@@ -1,0 +1,125 @@
+"""What goes wrong in a day's work: no traceback, one sentence, nothing left behind (the fixture looks for leaks)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import unmix
+from unmix.viewer.sources import layer_of_image
+
+pytest.importorskip("napari")
+pytestmark = pytest.mark.gui
+
+WAIT_MS = 60_000
+
+
+@pytest.fixture
+def desk(make_napari_viewer):
+    """Return a viewer with the panel and both docks."""
+    from unmix.viewer.__main__ import open_files
+    from unmix.viewer.docks import open_dock
+
+    viewer = make_napari_viewer()
+    panel = open_files(viewer, [])
+    return viewer, panel, open_dock(viewer, "Spectra"), open_dock(viewer, "Explore")
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """Return the list of sentences the panel and the spectra dock show as errors."""
+    shown = []
+    monkeypatch.setattr("unmix.viewer.panel.show_error", shown.append)
+    monkeypatch.setattr("unmix.viewer.spectra_dock.show_error", shown.append)
+    return shown
+
+
+@pytest.fixture
+def image():
+    rng = np.random.default_rng(3)
+    values = rng.dirichlet(np.full(3, 0.3), (40, 30)) @ rng.random((3, 12))
+    return unmix.as_image(values.astype(np.float32), quantity="reflectance", name="leaf")
+
+
+def add(viewer, image, **facts):
+    from napari.layers import Layer
+
+    return viewer.add_layer(Layer.create(*layer_of_image(image, **facts)))
+
+
+def settled(qtbot, panel, spectra):
+    qtbot.waitUntil(lambda: not panel.running and not spectra._views.busy, timeout=WAIT_MS)
+
+
+def test_the_source_goes_while_its_maps_appear(qtbot, desk, image, messages):
+    viewer, panel, spectra, _ = desk
+    source = add(viewer, image, suggested_endmembers=3)
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: "leaf | endmember 1" in viewer.layers, timeout=WAIT_MS)
+    viewer.layers.remove(source)
+    viewer.layers.remove("leaf | endmember 1")
+    settled(qtbot, panel, spectra)
+    assert messages == []
+    assert spectra.view is None
+    assert len(spectra.curves()) == 3
+    assert not panel.run_button.isEnabled()
+
+
+def test_the_viewer_closes_while_maps_appear(qtbot, desk, image):
+    viewer, panel, _, _ = desk
+    add(viewer, image, suggested_endmembers=3)
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: "leaf | endmember 1" in viewer.layers, timeout=WAIT_MS)
+    viewer.close()
+
+
+def test_an_image_without_a_valid_pixel(qtbot, desk, messages):
+    viewer, panel, spectra, _ = desk
+    viewer.add_image(np.full((6, 20, 20), np.nan, np.float32), name="nothing", contrast_limits=(0, 1))
+    panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    assert messages
+    assert all("\n" not in sentence for sentence in messages)
+    assert [layer.name for layer in viewer.layers] == ["nothing"]
+
+
+def test_a_slide_taken_for_a_scene(qtbot, desk, slide, messages):
+    viewer, panel, spectra, explore = desk
+    add(viewer, slide[0])
+    panel.kind_box.setCurrentIndex(panel.kind_box.findData("reflectance"))
+    panel.count_box.setValue(9)
+    panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    assert len(messages) == 1
+    assert "9" in messages[0]
+    panel.count_box.setValue(2)
+    panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    assert panel.session.current.quantity == "reflectance"
+    assert not explore.colour.density_button.isVisibleTo(explore.colour)
+
+
+def test_docks_before_anything_was_run(qtbot, desk, image):
+    viewer, panel, spectra, explore = desk
+    source = add(viewer, image)
+    settled(qtbot, panel, spectra)
+    viewer.cursor.position = tuple(source.data_to_world((0, 3, 4)))
+    spectra._look_here()
+    assert spectra.plot.keys == ("here",)
+    assert not explore.tabs.isEnabled()
+    spectra.use_button.click()
+    spectra.delete_button.click()
+    assert spectra.table.rowCount() == 0
+
+
+def test_a_run_with_pins_of_other_bands_is_one_sentence(qtbot, desk, image, messages):
+    viewer, panel, spectra, _ = desk
+    add(viewer, image.assign_coords(wavelength=("band", np.linspace(400, 950, 12))), suggested_endmembers=2)
+    panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    panel.session.pin_all(True)
+    panel.options_form._knobs["bands"].set_value((400.0, 700.0))
+    panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    assert len(messages) == 1
+    assert "endmembers have shape (2, 12)" in messages[0]
