@@ -6,13 +6,14 @@ PIP := "$(CURDIR)/$(VENV)/bin/python" -m pip --disable-pip-version-check
 RUN := "$(CURDIR)/$(VENV)/bin"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format clean
+.PHONY: help demo test format screenshots clean
 
 help:
-	@echo "make demo     install unmix into .venv and run it on the three sample images"
-	@echo "make test     install what the tests need into .venv, then ruff, mypy and pytest"
-	@echo "make format   format the code and mend what the linter can mend"
-	@echo "make clean    remove .venv and everything built"
+	@echo "make demo          install unmix into .venv and run it on the three sample images"
+	@echo "make test          install what the tests need into .venv, then ruff, mypy and pytest"
+	@echo "make format        format the code and mend what the linter can mend"
+	@echo "make screenshots   draw the pictures of the napari plugin into docs/screenshots"
+	@echo "make clean         remove .venv and everything built"
 
 demo: $(VENV)/demo.done
 	$(RUN)/unmix demo --out demo_output --overwrite
@@ -27,6 +28,9 @@ test: $(VENV)/test.done
 format: $(VENV)/test.done
 	$(RUN)/ruff format unmix tests examples benchmarks
 	$(RUN)/ruff check --fix unmix tests examples benchmarks
+
+screenshots: $(VENV)/test.done
+	xvfb-run -a -s "-screen 0 2000x1200x24 +extension GLX" $(RUN)/python docs/make_screenshots.py docs/screenshots
 
 clean:
 	rm -rf $(VENV) build dist demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -84,7 +84,6 @@ def show_exploring(viewer: napari.Viewer, panel: Any, folder: Path, sample: str)
     """Shoot the four pages of the explore dock."""
     panel.results.explore_button.click()
     dock = viewer.window.dock_widgets["unmix explore"]
-    source = panel.session.source
     height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
     dock.colour.show_button.click()
     pause(1)

@@ -32,7 +32,7 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [NEGATIVE, "white", "#1B1B1
 
 def main(folder: str = "what_is_nmf_good_for") -> dict[str, dict[str, float]]:
     """Draw `figure.png` into `folder`; return, for each method, its negative shares and its angle to the truth."""
-    scene = hyperspectral_scene(4, materials=MATERIALS, snr=35, shape=(80, 80))
+    scene = hyperspectral_scene(4, materials=MATERIALS, n_bands=80, shape=(60, 60), snr=35, brightness_scatter=0.15)
     X = scene.image.values.reshape(-1, scene.image.sizes["band"]).astype(np.float64)
     found = {"truth": (scene.abundances.reshape(4, -1).T, scene.endmembers), **factorise(X, scene.image)}
     found = {name: in_order_of(scene.endmembers, *parts) for name, parts in found.items()}

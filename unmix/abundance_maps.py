@@ -132,7 +132,7 @@ def solve_blocks(
     r, divided = len(found.names), constraint == "shade"
     tables = light_tables(rule, problem, image.dtype)
     solver = _Solver(rule, problem, divided, r + 1 + divided, glass, tables)
-    room = _room((solver.n_maps, *image.shape[:2]), options, out, glass)
+    room = _room((solver.n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
 
     def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> _Sums:
         maps, sums = solver.solve(values, valid, block)
@@ -171,7 +171,7 @@ def _room(
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Yield spans of rows whose additive values take about 4 MB: what a block needs in passing does not grow with it."""
+    """Yield spans of rows whose additive values take about 4 MB: what a block needs in passing is small."""
     height, width, n_bands = shape
     rows = max(1, _STRIP_BYTES // (4 * width * n_bands))
     for top in range(0, height, rows):

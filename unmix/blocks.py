@@ -23,6 +23,7 @@ Progress = Callable[[str, int, int], None]
 BLOCK_BYTES = 64_000_000
 SAMPLE_SHARE = 0.05
 SAMPLE_LEAST = 20_000
+SAMPLE_VALUES = 50_000_000
 _GOLDEN = 0.6180339887498949
 
 
@@ -63,9 +64,7 @@ def lazy_array(source: Source) -> Any:
     import dask.array as da
 
     meta = np.empty((0, 0, 0), source.dtype)
-    array = da.from_array(
-        source, chunks=source.chunks, name=False, asarray=False, fancy=False, lock=False, meta=meta
-    )  # fmt: skip
+    array = da.from_array(source, chunks=source.chunks, name=False, asarray=False, fancy=False, lock=False, meta=meta)
     _SOURCES[array.name] = source
     return array
 
@@ -160,9 +159,10 @@ def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
     return positions[np.concatenate([[True], np.diff(positions) > 0])]
 
 
-def default_sample_size(n_pixels: int) -> int:
-    """Return how many pixels an image is judged by: 5 %, at least 20,000, at most all."""
-    return min(n_pixels, max(SAMPLE_LEAST, int(SAMPLE_SHARE * n_pixels)))
+def default_sample_size(n_pixels: int, n_bands: int = 1) -> int:
+    """Return how many pixels an image is judged by: 5 %, at least 20,000, at most 50 million values, at most all."""
+    most = max(SAMPLE_LEAST, SAMPLE_VALUES // n_bands)
+    return min(n_pixels, most, max(SAMPLE_LEAST, int(SAMPLE_SHARE * n_pixels)))
 
 
 def sample_pixels(
@@ -173,7 +173,7 @@ def sample_pixels(
     Where most of the image is invalid, the sample grows until it holds enough valid pixels or has seen them all.
     """
     n_pixels = image.sizes["y"] * image.sizes["x"]
-    wanted = n_sample or default_sample_size(n_pixels)
+    wanted = n_sample or default_sample_size(n_pixels, image.sizes["band"])
     asked = wanted
     while True:
         positions = sample_positions(n_pixels, asked)

@@ -1,4 +1,4 @@
-"""Concentrations of stains straight from 8-bit light, by tables: what makes a whole slide cost little more than decoding.
+"""Concentrations of stains straight from 8-bit light, by tables: a whole slide at about the cost of decoding it.
 
 An 8-bit channel has 256 values, so its optical density d, its products with the endmembers E d and its square are
 tables. The programme min |d - a E|^2, a >= 0 is then solved from r sums a pixel, exactly: in closed form for two stains

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Block, Progress, map_blocks, sample_pixels
-from .errors import DataError, UnmixWarning
+from .errors import DataError, OptionError, UnmixWarning
 from .light.additive import Additive
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .nmf.stability import Spread, angles_between, spread_of
@@ -51,7 +51,7 @@ class Uncertainty:
     abundances_std : ndarray of float32, shape (r, y, x), or None
         Standard deviation of the abundances, from endmembers and pixel noise together; None beyond the memory budget.
     moved : ndarray, shape (r,)
-        Share of the replicates in which an endmember became another spectrum.
+        Share of the replicates in which an endmember is far from what was found.
     leverage_row, leverage_col : ndarray of int64, shape (r,)
         The pixel an endmember rests on alone; -1 where there is none.
     leverage_angle : ndarray, shape (r,)
@@ -91,6 +91,8 @@ def bootstrap(prepared: Prepared, found: Endmembers, find: Find, progress: Progr
 
     Raises
     ------
+    OptionError
+        Fewer than ten replicates are asked for.
     DataError
         Fewer than half of the replicates gave an answer.
 
@@ -98,6 +100,8 @@ def bootstrap(prepared: Prepared, found: Endmembers, find: Find, progress: Progr
     ----------
     Efron 1979, Annals of Statistics 7(1), 1-26.
     """
+    if prepared.options.uncertainty < LEAST_REPLICATES:
+        raise OptionError(f"uncertainty={prepared.options.uncertainty}: use at least {LEAST_REPLICATES}; 50 is usual.")
     small = _small_enough(prepared.to_fit(), found)
     noise = _noise_by_band(small, found)
     draws = _Draws(small, noise, find, prepared.options.seed)
@@ -139,7 +143,7 @@ def with_uncertainty(result: xr.Dataset, uncertainty: Uncertainty) -> xr.Dataset
         about = {"long_name": "standard deviation of the abundance", "units": "1"}
         result["abundances_std"] = (("endmember", "y", "x"), uncertainty.abundances_std, about)
     flags = {
-        "moved_share": (uncertainty.moved, "share of replicates in which the endmember became another spectrum"),
+        "moved_share": (uncertainty.moved, "share of replicates in which the endmember is far from this spectrum"),
         "leverage_row": (uncertainty.leverage_row, "row of the one pixel the endmember rests on, -1 none"),
         "leverage_col": (uncertainty.leverage_col, "column of the one pixel the endmember rests on, -1 none"),
         "leverage_angle": (uncertainty.leverage_angle, "angle (rad) the endmember moves without that pixel"),
@@ -154,7 +158,7 @@ def warn_of_doubts(uncertainty: Uncertainty, names: tuple[str, ...]) -> None:
     """Warn by name of endmembers that are unstable or rest on one pixel."""
     for k in np.flatnonzero(uncertainty.moved > UNSTABLE_SHARE):
         share = f"{100 * uncertainty.moved[k]:.0f} % of the replicates"
-        warnings.warn(f"{names[k]} is unstable: another spectrum in {share}.", UnmixWarning, stacklevel=2)
+        warnings.warn(f"{names[k]} is unstable: far from this spectrum in {share}.", UnmixWarning, stacklevel=2)
     for k in np.flatnonzero(uncertainty.leverage_row >= 0):
         pixel = f"row {uncertainty.leverage_row[k]}, column {uncertainty.leverage_col[k]}"
         warnings.warn(

@@ -160,7 +160,7 @@ def _edges(starts: np.ndarray, n_cells: int, size: int) -> tuple[np.ndarray, np.
 
 def _read_tiles(
     level: xr.DataArray, corners: np.ndarray, threads: int | None, progress: Progress | None
-) -> xr.DataArray:  # fmt: skip
+) -> xr.DataArray:
     """Return tiles of a level below each other as one image in memory; what lies beyond its edge is not valid."""
     height, width = level.shape[:2]
     values = np.zeros((len(corners) * _TILE, _TILE, level.sizes["band"]), level.dtype)

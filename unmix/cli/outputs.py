@@ -61,7 +61,9 @@ def _shown(image: xr.DataArray) -> xr.DataArray:
     if pyramid is None:
         return image
     levels = range(pyramid.level, len(pyramid.shapes))
-    return pyramid.open(max(level for level in levels if level == pyramid.level or max(pyramid.shapes[level]) >= _SHOWN))
+    return pyramid.open(
+        max(level for level in levels if level == pyramid.level or max(pyramid.shapes[level]) >= _SHOWN)
+    )
 
 
 def print_result(result: xr.Dataset, angles: np.ndarray | None = None) -> None:

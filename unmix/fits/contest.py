@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 
+from ..blocks import Progress
 from ..errors import DataError
 from ..nmf.abundances import prepare_problem
 from ..nmf.subspace import Subspace
@@ -39,7 +40,9 @@ class Entry:
     anchors: PixelAnchors
 
 
-def competing_anchors(pixels: ProjectedPixels, space: Subspace, share: float) -> list[Entry]:
+def competing_anchors(
+    pixels: ProjectedPixels, space: Subspace, share: float, progress: Progress | None = None
+) -> list[Entry]:
     """Run every search; one that finds no r vertices does not compete."""
     searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = []
     for amount in AVERAGING:
@@ -47,7 +50,9 @@ def competing_anchors(pixels: ProjectedPixels, space: Subspace, share: float) ->
         searches.append((f"smoothed {amount:g}", amount, partial(linear_anchors, pixels, share * amount)))
     searches.append(("adaptive", 0.0, partial(noise_following_anchors, pixels, space)))
     entries, refusal = [], DataError("no endmembers could be told apart; ask for fewer.")
-    for label, amount, search in searches:
+    for done, (label, amount, search) in enumerate(searches):
+        if progress is not None:
+            progress("fit", done, len(searches))
         try:
             entries.append(Entry(label, amount, search()))
         except DataError as error:

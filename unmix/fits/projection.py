@@ -9,6 +9,7 @@ from ..blocks import Block, Progress, map_blocks
 from ..light.additive import Additive
 from ..nmf.subspace import Subspace
 from ..options import Options
+from ..scratch import memory_budget, room_for
 
 
 def project_image(
@@ -22,7 +23,7 @@ def project_image(
     """Return ``axes @ pixel - offset`` of every pixel, float32 (y, x, k), NaN where a pixel is not valid."""
     from ..nmf.kernels import project_rows
 
-    out = np.empty((*image.shape[:2], len(axes)), np.float32)
+    out = room_for((*image.shape[:2], len(axes)), np.float32, memory_budget(options.memory))
 
     def project(values: np.ndarray, valid: np.ndarray, block: Block) -> None:
         X = np.ascontiguousarray(rule(values))

@@ -121,7 +121,7 @@ def _search(
     if options.anchors == "robust":
         anchors = lifted_anchors(pixels, options.anchor_fraction)
         return behind(anchors.members, anchors.notes)
-    entries = competing_anchors(pixels, space, options.anchor_fraction)
+    entries = competing_anchors(pixels, space, options.anchor_fraction, progress)
     spectra = _median_spectra(image, rule, [m for e in entries for m in e.anchors.members], options, progress)
     by_entry = np.split(spectra, len(entries))
     winner, anchors = best_entry(entries, by_entry, additive, space)

@@ -42,14 +42,10 @@ class Pyramid:
         from . import read
 
         asked = replace(self.request, level=level)
-        return read(
-            self.path, level=asked.level, region=asked.region, series=asked.series, quantity=asked.quantity
-        )  # fmt: skip
+        return read(self.path, level=asked.level, region=asked.region, series=asked.series, quantity=asked.quantity)
 
 
-def with_pyramid(
-    image: xr.DataArray, path: str, request: Request, shapes: list[tuple[int, int]]
-) -> xr.DataArray:  # fmt: skip
+def with_pyramid(image: xr.DataArray, path: str, request: Request, shapes: list[tuple[int, int]]) -> xr.DataArray:
     """Note the levels (rows, columns of each) in an image that was read as it is recorded."""
     if len(shapes) > 1 and request.scale is None and image.chunks is not None:
         windows = [level_window(request.region, shapes[0], shape) for shape in shapes]

@@ -15,6 +15,7 @@ from .finished import Finished
 from .layers import Shown, result_layers
 from .recipe import recipe_of
 from .request import Request
+from .show import warm_up
 
 
 @dataclass(frozen=True)
@@ -97,5 +98,6 @@ class Run:
         source = self.request.source
         shown = Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
         layers = result_layers(result, shown, source.placement)
+        warm_up(layers)
         notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UnmixWarning))
         return Finished(source.identity, source.name, self.run_id, recipe, result, layers, tuple(notes))

@@ -7,8 +7,8 @@ from typing import Any
 
 def default_options() -> dict[str, Any]:
     """Return the options that Preferences set otherwise than unmix does."""
-    threads = _preference("running", "threads", 0)
-    return {"threads": threads} if threads else {}
+    set_otherwise = {name: _preference("running", name, 0) for name in ("threads", "memory")}
+    return {name: value for name, value in set_otherwise.items() if value}
 
 
 def cursor_box() -> int:

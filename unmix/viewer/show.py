@@ -59,6 +59,20 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
         viewer.layers.selection.active = maps[-1]
 
 
+def warm_up(layers: list[LayerData]) -> None:
+    """Have napari compile what it needs to colour labels, over a second the first time, before the window waits for it.
+
+    Called in the worker.
+    """
+    from napari.layers import Labels
+
+    for data, keywords, kind in layers:
+        if kind == "labels":
+            Labels(np.zeros((1, 1), data.dtype), colormap=keywords["colormap"]).colormap.map(
+                np.zeros((1, 1), data.dtype)
+            )
+
+
 def _made_from(layer: Any, layers: list[LayerData]) -> bool:
     """Say whether a layer shows an earlier run of the same source."""
     known = about(layer)

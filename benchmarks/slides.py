@@ -1,0 +1,130 @@
+"""Whole slides and large cubes: CPU against decoding, and peak memory against size.
+
+    python benchmarks/slides.py [--folder /large/disk] [--sizes 4096 16384] [--cube-gb 2]
+
+Makes a tiled JPEG slide (a synthetic section and glass, three levels) of each size and an ENVI cube, runs each job in a
+process of its own, prints one line a job, and deletes what it made. CPU is that of the process, kernels warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+BLOCK = 2048
+TILE = 512
+GLASS = (243, 240, 246)
+
+
+def make_slide(path: Path, size: int, glass: float = 0.5) -> None:
+    """Write a slide of size x size pixels, 0.5 um each; a share of its 2048-pixel fields is glass."""
+    import tifffile
+
+    from unmix.synthetic import stained_slide
+
+    tissue = stained_slide(3, shape=(BLOCK, BLOCK)).image.values
+    empty = np.full_like(tissue, GLASS)
+    n = size // BLOCK
+    shown = [[((i * 7 + j * 3) % 10) / 10 >= glass for j in range(n)] for i in range(n)]
+
+    def tiles() -> Iterator[np.ndarray]:
+        for row in shown:
+            for y in range(0, BLOCK, TILE):
+                for is_tissue in row:
+                    field = tissue if is_tissue else empty
+                    yield from (np.ascontiguousarray(field[y : y + TILE, x : x + TILE]) for x in range(0, BLOCK, TILE))
+
+    def reduced(step: int) -> np.ndarray:
+        m = BLOCK // step
+        small = np.rint(tissue.reshape(m, step, m, step, 3).mean((1, 3))).astype(np.uint8)
+        return np.concatenate([np.concatenate([small if t else empty[:m, :m] for t in row], 1) for row in shown])
+
+    layout = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 85}}
+    about = {"axes": "YXS", **{f"PhysicalSize{axis}": 0.5 for axis in "XY"}}
+    with tifffile.TiffWriter(path, bigtiff=True, ome=True) as file:
+        file.write(tiles(), shape=(size, size, 3), dtype=np.uint8, subifds=2, metadata=about, **layout)
+        for step in (4, 16):
+            file.write(reduced(step), subfiletype=1, metadata=None, **layout)
+
+
+def make_cube(path: Path, gigabytes: float, n_bands: int = 224, width: int = 1400) -> None:
+    """Write an int16 BIL cube of five materials with noise."""
+    rng = np.random.default_rng(0)
+    E = np.clip(rng.uniform(0.1, 0.5, (5, 1)) + np.cumsum(rng.normal(0, 0.02, (5, n_bands)), 1), 0.02, 0.95)
+    height = int(gigabytes * 1e9 / 2 / n_bands / width) // 64 * 64
+    with open(path.with_suffix(".img"), "wb") as file:
+        for _ in range(0, height, 64):
+            X = rng.dirichlet([0.25] * 5, (64, width)) @ E + rng.normal(0, 0.002, (64, width, n_bands))
+            file.write(np.clip(np.rint(X * 10000), 0, 32767).astype("<i2").transpose(0, 2, 1).tobytes())
+    wavelengths = ", ".join(f"{400 + 9.4 * k:.1f}" for k in range(n_bands))
+    path.write_text(
+        f"ENVI\nsamples = {width}\nlines = {height}\nbands = {n_bands}\nheader offset = 0\ndata type = 2\n"
+        f"interleave = bil\nbyte order = 0\nreflectance scale factor = 10000\n"
+        f"wavelength units = Nanometers\nwavelength = {{{wavelengths}}}\n"
+    )
+
+
+def work(job: str, path: Path, out: Path) -> None:
+    """Do one job in this process and print what it took."""
+    import unmix
+    from unmix.blocks import map_blocks
+
+    warnings.simplefilter("ignore")
+    unmix.separate_stains(np.random.default_rng(0).integers(30, 250, (64, 64, 3)).astype(np.uint8))
+    start, wall = time.process_time(), time.perf_counter()
+    more = ""
+    if job == "decode":
+        map_blocks(lambda values, valid, block: None, unmix.read(path))
+    elif job == "apply":
+        result = unmix.separate_stains(path, memory=0)
+        more = f", {result.attrs['n_background'] / result['residual'].size:.0%} background"
+    elif job == "write":
+        unmix.separate_stains(path, out=out)
+    else:
+        unmix.unmix(path, 5, out=out)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    spent = time.process_time() - start
+    print(
+        f"{path.name:12} {job:7} CPU {spent:7.2f} s  wall {time.perf_counter() - wall:7.2f} s  peak {peak:6.0f} MB{more}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="Where the files are made; needs some 10 GB.")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[4096, 16384], help="Multiples of 2048.")
+    parser.add_argument("--cube-gb", type=float, default=2.0)
+    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.work:
+        return work(given.work[0], Path(given.work[1]), Path(given.work[2]))
+    with tempfile.TemporaryDirectory(dir=given.folder) as made:
+        folder = Path(made)
+
+        def run(job: str, path: Path) -> None:
+            command = [sys.executable, __file__, "--work", job, str(path), str(folder / f"{path.stem}_{job}")]
+            subprocess.run(command, check=True)
+
+        for size in given.sizes:
+            path = folder / f"s{size}.tif"
+            make_slide(path, size)
+            for job in ("decode", "apply", "write"):
+                run(job, path)
+            path.unlink()
+        if given.cube_gb:
+            make_cube(folder / "cube.hdr", given.cube_gb)
+            run("cube", folder / "cube.hdr")
+    return None
+
+
+if __name__ == "__main__":
+    main()
