@@ -70,8 +70,9 @@ def test_formats_choose_what_a_folder_gets(tmp_path, scene_result):
 
 
 def test_every_format_can_be_written_for_every_result(tmp_path, scene_result):
-    written = unmix.write(scene_result, tmp_path, formats=[one.name for one in FORMATS])
-    assert names_of(written) == [one.file_name for one in FORMATS]
+    formats = [one for one in FORMATS if one.name != "slide"]
+    written = unmix.write(scene_result, tmp_path, formats=[one.name for one in formats])
+    assert names_of(written) == [one.file_name for one in formats]
 
 
 def test_a_single_file_can_be_given_a_format_of_its_suffix(tmp_path, scene_result):

@@ -52,7 +52,8 @@ def command(
     """Separate the stains of FILE."""
     options = chosen_options("stains", given)
     keywords = source_keywords(key, series, level, region)
-    names: Any = [name.strip() for name in stains.split(",")] if "," in stains else stains
+    listed = "," in stains and not stains.lstrip().startswith("{")  # QuPath's text has commas of its own
+    names: Any = [name.strip() for name in stains.split(",")] if listed else stains
     with reported(str(file), debug), scratch_beside(out):
         from ..pipeline import separate_stains
         from ..readers import read

@@ -28,6 +28,7 @@ AVERAGING = (4.0, 1.0)
 """Shares of the pixels behind a vertex that compete, as multiples of ``anchor_fraction``."""
 
 _AS_GOOD = 1.05
+_NOTHING = 1e-6
 _JUDGED = 20_000
 
 
@@ -80,6 +81,8 @@ def best_entry(
     """
     judged = additive[:: max(1, len(additive) // _JUDGED)]
     outside = np.array([left_outside(np.maximum(E, 0), judged, space) for E in spectra])
+    whole = np.array([np.linalg.norm(np.maximum(E, 0), axis=1).min() > _NOTHING * np.abs(E).max() for E in spectra])
+    outside = np.where(whole | ~whole.any(), outside, np.inf)  # bare glass is no stain
     close = np.flatnonzero(outside <= _AS_GOOD * outside.min())
     winner = min((int(k) for k in close), key=lambda k: (-entries[k].averaging, float(outside[k])))
     scale = outside.min() or 1.0
@@ -90,6 +93,7 @@ def best_entry(
 
 def left_outside(E: np.ndarray, additive: np.ndarray, space: Subspace) -> float:
     """Return the mean squared distance of a sample from the cone of endmembers E, without the white noise in it."""
+    E = E[np.linalg.norm(E, axis=1) > _NOTHING * np.linalg.norm(E, axis=1).max()]
     problem = prepare_problem(E, "non_negative")
     _, residual, _ = problem.solve_with_residual(np.ascontiguousarray(additive), np.ones(len(additive), bool))
     total = float(np.mean(np.square(residual, dtype=np.float64))) * additive.shape[1]

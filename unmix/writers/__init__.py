@@ -166,6 +166,8 @@ def _named(result: xr.Dataset, names: list[str]) -> list[Format]:
         raise OptionError(
             "formats: this result has no brightness map; only the constraint 'shade' makes one. Leave it out."
         )
+    if "slide" in names and not is_stained(result):
+        raise OptionError("formats: 'slide' holds concentrations of stains. Use 'ome_tiff' or 'ome_zarr' for others.")
     return [one for one in FORMATS if one.name in names]
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..errors import OptionError
 from ..scratch import room_for
 from .commit import commit
-from .facts import is_stained, source_path
+from .facts import source_path
 from .ome_tiff import counted, ome_differences, ome_metadata
 
 LARGE_PIXELS = 20_000_000
@@ -37,8 +36,6 @@ def write_slide(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> P
     The description holds the scale, how many values were beyond it (255 stands for 3.98 and more) and the provenance;
     invalid pixels are zero. Pixel size, channel names and colours are those of the result.
     """
-    if not is_stained(result):
-        raise OptionError("formats: 'slide' holds concentrations of stains. Use 'ome_tiff' or 'ome_zarr' for others.")
     maps = result["abundances"]
     metadata = ome_metadata(result) | {"Description": _description(result)}
 
