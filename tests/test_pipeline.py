@@ -170,7 +170,7 @@ def test_known_endmembers_are_used_as_they_are(form: str) -> None:
     [
         (np.ones((2, 9)), {}, r"\(2, 9\); the image needs \(r, 10\)"),
         (np.ones(10), {}, r"needs \(r, 10\)"),
-        (np.ones((2, 10)), {"n_endmembers": 3}, "2 endmembers are given"),
+        (np.ones((2, 10)), {"n_endmembers": 3}, "cannot be told apart"),
         (np.full((1, 10), np.nan), {}, "no value in a band"),
         (np.zeros((1, 10)), {}, "zero in every band"),
         ([["a"] * 10], {}, "must be numbers"),

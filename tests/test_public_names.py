@@ -24,7 +24,7 @@ FUNCTIONS = {
     "write": ("result", {"formats", "overwrite"}),
 }
 CLASSES = ("Options", "SeparableNMF")
-MODULES = ("nmf", "metrics", "errors", "synthetic")
+MODULES = ("dye_references", "errors", "measure", "metrics", "nmf", "normalise", "stain_vectors", "synthetic")
 SOLVERS = ("successive_projection", "smoothed_successive_projection", "solve_abundances", "refine", "SeparableNMF")
 
 
