@@ -29,7 +29,7 @@ AVERAGING = (4.0, 1.0)
 
 _AS_GOOD = 1.05
 _NOTHING = 1e-6
-_JUDGED = 20_000
+_JUDGED = 10_000
 
 
 @dataclass(frozen=True)

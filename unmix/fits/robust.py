@@ -22,7 +22,7 @@ from ..options import Options
 from .projection import leading_directions, project_image
 
 _LEAST_MEMBERS = 5
-_MOST_SEEN = 125_000
+_MOST_SEEN = 50_000
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from .no_pure_pixels import enclosing_simplex
 from .robust import brightest_pixels, lifted_anchors, project_pixels
 
 _MOST_SPECTRA = 500
+_MOMENTS = 25_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def find_scene_endmembers(
     """
     _require_size(n_endmembers, len(rule.good), len(sample))
     additive = rule(sample)
-    space = signal_subspace(additive)
+    space = signal_subspace(additive[:: max(1, len(additive) // _MOMENTS)])
     _require_rank(n_endmembers, space)
     found = _search(image, rule, space, additive, n_endmembers, options, progress)
     spectra, objective, notes = found.spectra, None, dict(found.notes)

@@ -9,6 +9,8 @@ import xarray as xr
 
 from ..errors import DataError, OptionError, UnmixWarning
 
+_FEW = 2000
+
 
 def select_bands(
     image: xr.DataArray, bands: tuple[float, float] | None = None, exclude: tuple[tuple[float, float], ...] = ()
@@ -53,8 +55,10 @@ def good_band_index(image: xr.DataArray, sample: np.ndarray) -> np.ndarray:
     good = image.coords["good_band"].values.copy()
     if image.attrs["quantity"] == "brightfield":
         return np.flatnonzero(good)
-    empty = good & ~np.any(np.nan_to_num(sample) != 0, axis=0)
-    if empty.all() or not (good & ~empty).any():
+    suspects = np.flatnonzero(good & ~np.any(np.nan_to_num(sample[:_FEW]) != 0, axis=0))
+    empty = np.zeros_like(good)
+    empty[suspects] = ~np.any(np.nan_to_num(sample[:, suspects]) != 0, axis=0)
+    if not (good & ~empty).any():
         raise DataError("every good band is zero in every sampled pixel: there is nothing to unmix.")
     if empty.any():
         warnings.warn(

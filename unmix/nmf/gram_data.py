@@ -115,7 +115,7 @@ class Coordinates:
     """The data in k coordinates, held one coordinate a row: Y' (k, n)."""
 
     def __init__(self, X: np.ndarray, k: int) -> None:
-        sample = X[:: max(1, len(X) // _SAMPLE)].astype(np.float64)
+        sample = X[_spread_rows(len(X))].astype(np.float64)
         self.Q = np.ascontiguousarray(np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :k])
         self.Y, self.dtype, self.n = np.empty((k, len(X)), X.dtype), X.dtype, len(X)
         rows = FullBands(X)
@@ -179,6 +179,12 @@ def moments(
             gather_products(M, earlier, start, stop, cross)
     residual, error = data.complete(gathered, error, gram, E)
     return Moments(E, residual, gram, 0.5 * error, cross)
+
+
+def _spread_rows(n: int) -> np.ndarray:
+    """Return up to _SAMPLE rows, one at random from each stretch of the same length: always the same ones."""
+    edges = np.linspace(0, n, min(n, _SAMPLE) + 1).astype(np.int64)
+    return edges[:-1] + np.floor(np.random.default_rng(0).random(len(edges) - 1) * np.diff(edges)).astype(np.int64)
 
 
 def energy(values: np.ndarray) -> float:

@@ -16,6 +16,7 @@ a whole endmember, `Anchored(1)` doubles the curvature that the data give to E.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -46,7 +47,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Term:
+class Term(ABC):
     """A penalty with a weight on one block, A or E.
 
     `shrinks` names the block that it draws towards zero, `limits` the blocks that it keeps from growing without end.
@@ -65,13 +66,13 @@ class Term:
         """Return this term with its weight in the unit of the loss, checked against the start."""
         return replace(self, weight=self.weight * start.pixel_scale * start.abundance_size)
 
+    @abstractmethod
     def value(self, M: np.ndarray) -> float:
         """Return the term's value at a block (r, m)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def majoriser(self, M: np.ndarray) -> Majoriser:
         """Return the term's bound around a block (r, m)."""
-        raise NotImplementedError
 
     def gradient(self, M: np.ndarray) -> np.ndarray:
         """Return the gradient at a block (r, m)."""
