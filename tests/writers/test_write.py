@@ -85,7 +85,7 @@ def test_a_single_file_can_be_given_a_format_of_its_suffix(tmp_path, scene_resul
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path, scene_result):
-    with pytest.raises(OptionError, match=r"'zarr' is not known\. Use any of netcdf, csv, preview, ome_tiff, geotiff"):
+    with pytest.raises(OptionError, match=r"'zarr' is not known\. Use any of netcdf, csv, preview, ome_tiff, slide, "):
         unmix.write(scene_result, tmp_path / "out", formats=["netcdf", "zarr"])
     with pytest.raises(OptionError, match="formats is empty"):
         unmix.write(scene_result, tmp_path / "out", formats=[])
@@ -177,9 +177,10 @@ def test_a_failure_at_the_nth_file_leaves_only_complete_files(tmp_path, stain_re
         assert (tmp_path / name).stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", [one.name for one in FORMATS])
+@pytest.mark.parametrize("name", [one.name for one in FORMATS if one.name != "slide"])  # needs stains
 def test_ctrl_c_while_a_file_is_checked_leaves_nothing(tmp_path, scene_result, monkeypatch, name):
-    monkeypatch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
+    final = "rename" if name == "ome_zarr" else "replace"  # zarr's own thread replaces files while it writes
+    monkeypatch.setattr(os, final, lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         unmix.write(scene_result, tmp_path, formats=[name])
     assert os.listdir(tmp_path) == []
@@ -207,7 +208,7 @@ def test_a_disk_that_is_really_full_leaves_nothing(tmp_path, make):
     try:
         result = make(shape=(300, 300), brightness=True)
         for one in FORMATS:
-            if one.name == "csv":
+            if one.name in ("csv", "slide"):  # fits on the disk; needs stains
                 continue
             with pytest.raises(WriteError, match="no space left") as caught:
                 unmix.write(result, disk, formats=[one.name])
