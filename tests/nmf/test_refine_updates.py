@@ -216,6 +216,19 @@ def test_coordinates_solve_the_same_problem(update: str) -> None:
     assert few.objective[-1] == pytest.approx(judged(few), rel=5e-3)
 
 
+@pytest.mark.parametrize("n_coordinates", [None, 6])
+@pytest.mark.parametrize("update", ["hals", "extrapolated_hals", "multiplicative", "fast_gradient"])
+def test_threads_do_not_change_the_answer(update: str, n_coordinates: int | None) -> None:
+    rng = np.random.default_rng(4)
+    E = rng.random((4, 30))
+    X = (rng.dirichlet([0.5] * 4, 60_000) @ E + 0.02 * rng.standard_normal((60_000, 30))).astype(np.float32)
+    settings = {"update": update, "n_coordinates": n_coordinates, "max_iterations": 4, "tolerance": 0.0}
+    one, three = (quietly(X, E, threads=threads, **settings) for threads in (1, 3))
+    np.testing.assert_array_equal(three.A, one.A)
+    np.testing.assert_array_equal(three.E, one.E)
+    np.testing.assert_array_equal(three.objective, one.objective)
+
+
 def test_a_given_start_is_where_it_starts() -> None:
     X, E, A = problem(8)
     found = quietly(X, E, A=A, anchor_weight=0, max_iterations=0)
@@ -282,6 +295,7 @@ def test_empty_data_and_one_pixel_are_answered(update: str) -> None:
         ({"n_coordinates": 4.0}, OptionError, "n_coordinates=4.0"),
         ({"A": np.ones((3, 3))}, DataError, r"A has shape \(n_pixels, r\) = \(56, 3\)"),
         ({"A": -np.ones((56, 3))}, DataError, "A has a value that is negative"),
+        ({"threads": 0}, OptionError, "threads=0 must be a whole number of at least 1"),
         ({"max_iterations": "3"}, OptionError, "max_iterations='3'"),
     ],
 )

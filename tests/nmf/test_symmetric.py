@@ -37,6 +37,7 @@ def test_groups_are_recovered_exactly(seed: int, r: int, n: int, as_sparse: bool
     assert found.converged
 
 
+@pytest.mark.filterwarnings("ignore:symmetric factorisation stopped")
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.floats(0.05, 1.0))
 def test_objective_never_rises_and_is_what_it_says(seed: int, r: int, density: float) -> None:

@@ -18,7 +18,10 @@ from .problem import Problem
 from .terms import Majoriser, summed
 
 Improve = Callable[[int, int, np.ndarray], None]
-"""Makes columns start to stop of a block better, in place, given their targets T (r, at least stop - start)."""
+"""Makes columns start to stop of a block better, in place, given their targets T (r, at least stop - start).
+
+Called from several threads at once, for columns of their own.
+"""
 
 
 class BlockUpdate(Protocol):
@@ -40,11 +43,11 @@ class Point:
 class Alternation:
     """The state of a run under the squared error, and its plain iteration."""
 
-    def __init__(self, problem: Problem, data: GramData, update: BlockUpdate) -> None:
-        self.problem, self.data, self.update = problem, data, update
+    def __init__(self, problem: Problem, data: GramData, update: BlockUpdate, threads: int = 1) -> None:
+        self.problem, self.data, self.update, self.threads = problem, data, update, threads
         self.size = 0.5 * data.energy
         M, E = problem.M, problem.E
-        self.point = self._judged(M, E, moments(data, M, E))
+        self.point = self._judged(M, E, moments(data, M, E, threads))
 
     @property
     def objective(self) -> float:
@@ -74,15 +77,14 @@ class Alternation:
 
     def _improve_abundances(self, M: np.ndarray, E: np.ndarray, earlier: np.ndarray | None = None) -> Moments:
         """Improve the abundances in place for these endmembers; return their moments, and those with earlier ones."""
-        data, r = self.data, len(M)
-        improve = self.update(M, E @ E.T, summed(self.problem.pixel_terms, M), np.zeros(r, bool))
-        T = np.empty((r, data.strip), M.dtype)
+        data = self.data
+        improve = self.update(M, E @ E.T, summed(self.problem.pixel_terms, M), np.zeros(len(M), bool))
 
-        def visit(prepared: np.ndarray, start: int, stop: int) -> None:
+        def visit(prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
             data.targets(prepared, start, stop, T)
             improve(start, stop, T)
 
-        return moments(data, M, E, earlier, visit)
+        return moments(data, M, E, self.threads, earlier, visit)
 
     def _judged(self, M: np.ndarray, E: np.ndarray, of: Moments) -> Point:
         """Return the point with its objective."""

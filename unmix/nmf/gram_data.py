@@ -12,7 +12,9 @@ Residuals R = X - A E are gathered, A'R and |R|^2, not A'X: differences of objec
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +22,7 @@ import numpy as np
 _STRIP_BYTES = 400_000
 _SAMPLE = 20_000
 _LANES = 512
+_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,6 @@ class FullBands:
         self.X, self.dtype, self.n = X, X.dtype, len(X)
         self.strip = max(64, _STRIP_BYTES // (X.shape[1] * X.itemsize))
         self.energy = sum(energy(X[i : i + self.strip]) for i in range(0, self.n, self.strip))
-        self._work = np.empty((4, X.shape[1]), X.dtype)
-        self._sums = np.empty((0, X.shape[1]), X.dtype)
 
     def prepare(self, E: np.ndarray) -> np.ndarray:
         """Return E with rows of zeros up to a multiple of four."""
@@ -97,14 +98,14 @@ class FullBands:
 
     def blank(self, r: int) -> np.ndarray:
         """Return zeros (r, n_bands)."""
-        self._sums = np.empty((r, self.X.shape[1]), self.dtype)
         return np.zeros((r, self.X.shape[1]))
 
     def gather(self, prepared: np.ndarray, M: np.ndarray, start: int, stop: int, out: np.ndarray) -> float:
         """Add M R of these rows to out and return their |R|^2."""
         from .refine_kernels import gather_rows
 
-        return float(gather_rows(self.X, start, stop, M, prepared, self._work, self._sums, out))
+        work, sums = np.empty((4, self.X.shape[1]), self.dtype), np.empty((len(M), self.X.shape[1]), self.dtype)
+        return float(gather_rows(self.X, start, stop, M, prepared, work, sums, out))
 
     def complete(self, gathered: np.ndarray, error: float, gram: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, float]:
         """Return what was gathered."""
@@ -127,7 +128,6 @@ class Coordinates:
         self.energy = rows.energy
         self.lost = max(self.energy - energy(self.Y), 0.0)
         self.strip = max(_LANES, _STRIP_BYTES // (k * X.itemsize))
-        self._work = np.empty((1, _LANES), X.dtype)
 
     def prepare(self, E: np.ndarray) -> np.ndarray:
         """Return E Q (r, k)."""
@@ -147,7 +147,8 @@ class Coordinates:
         """Add M D' to out, D the residual in coordinates, and return |D|^2."""
         from .refine_kernels import gather_residuals
 
-        return float(gather_residuals(self.Y, start, stop, M, prepared, self._work, out))
+        work = np.empty((1, _LANES), self.dtype)
+        return float(gather_residuals(self.Y, start, stop, M, prepared, work, out))
 
     def complete(self, gathered: np.ndarray, error: float, gram: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, float]:
         """Add what lies outside the span of Q: the endmembers' part, and the energy lost."""
@@ -160,25 +161,57 @@ def moments(
     data: GramData,
     M: np.ndarray,
     E: np.ndarray,
+    threads: int,
     earlier: np.ndarray | None = None,
-    visit: Callable[[np.ndarray, int, int], None] | None = None,
+    visit: Callable[[np.ndarray, int, int, np.ndarray], None] | None = None,
 ) -> Moments:
-    """Return the moments of abundances M (r, n) with E, in one pass; each strip may be visited (improved) first."""
-    from .refine_kernels import gather_products
+    """Return the moments of abundances M (r, n) with E, in one pass; each strip may be visited (improved) first.
 
-    r, E = len(M), E.astype(data.dtype).astype(np.float64)
-    prepared, gathered, error = data.prepare(E), data.blank(r), 0.0
-    gram, cross = np.zeros((r, r)), np.zeros((r, r))
-    for start in range(0, data.n, data.strip):
-        stop = min(start + data.strip, data.n)
-        if visit is not None:
-            visit(prepared, start, stop)
-        error += data.gather(prepared, M, start, stop, gathered)
-        gather_products(M, M, start, stop, gram)
-        if earlier is not None:
-            gather_products(M, earlier, start, stop, cross)
+    The pass is cut into the same parts, added up in the same order, whatever the number of threads.
+    """
+    E = E.astype(data.dtype).astype(np.float64)
+    prepared, r = data.prepare(E), len(M)
+
+    def walk(low: int, high: int) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+        return _walk(data, M, prepared, low, high, earlier, visit)
+
+    edges = np.linspace(0, data.n, min(_PARTS, -(-data.n // data.strip)) + 1).astype(np.int64).tolist()
+    if threads > 1 and len(edges) > 2:
+        with ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(walk, edges[:-1], edges[1:]))
+    else:
+        parts = [walk(low, high) for low, high in pairwise(edges)]
+    gathered, error, gram, cross = data.blank(r), 0.0, np.zeros((r, r)), np.zeros((r, r))
+    for part in parts:
+        gathered, error, gram, cross = gathered + part[0], error + part[1], gram + part[2], cross + part[3]
     residual, error = data.complete(gathered, error, gram, E)
     return Moments(E, residual, gram, 0.5 * error, cross)
+
+
+def _walk(
+    data: GramData,
+    M: np.ndarray,
+    prepared: np.ndarray,
+    low: int,
+    high: int,
+    earlier: np.ndarray | None,
+    visit: Callable[[np.ndarray, int, int, np.ndarray], None] | None,
+) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+    """Walk through rows low to high: what `gather` gives, the error, A'A and A'B."""
+    from .refine_kernels import gather_gram, gather_products
+
+    r = len(M)
+    gathered, error, gram, cross = data.blank(r), 0.0, np.zeros((r, r)), np.zeros((r, r))
+    T = np.empty((r, data.strip), M.dtype)
+    for start in range(low, high, data.strip):
+        stop = min(start + data.strip, high)
+        if visit is not None:
+            visit(prepared, start, stop, T)
+        error += data.gather(prepared, M, start, stop, gathered)
+        gather_gram(M, start, stop, gram)
+        if earlier is not None:
+            gather_products(M, earlier, start, stop, cross)
+    return gathered, error, gram, cross
 
 
 def _spread_rows(n: int) -> np.ndarray:

@@ -14,6 +14,7 @@ unmixing. That is why the anchors hold.
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ def refine(
     terms: tuple[Term | FixedRows, ...] = (),
     anchor_weight: float = 1.0,
     n_coordinates: int | None = None,
+    threads: int | None = None,
     max_iterations: int = 50,
     tolerance: float = 1e-5,
     callback: Callable[..., None] | None = None,
@@ -125,6 +127,8 @@ def refine(
     n_coordinates : int, from r to n_bands, optional
         Squared error only: work in this many coordinates (r and a few more) instead of all bands. E E', A'A and E >= 0
         stay exact; X is replaced by its projection on its leading axes, see `gram_data`.
+    threads : int, optional
+        Squared error only: threads over strips of rows; the number of cores when not given. The answer is the same.
     max_iterations : int
         Most iterations.
     tolerance : float
@@ -162,7 +166,7 @@ def refine(
         _require_number(name, value)
     anchor = (Anchored(anchor_weight),) if anchor_weight > 0 else ()
     problem = state_problem(X, E, A, loss, (*anchor, *terms))
-    method = choose_method(problem, update, n_coordinates)
+    method = choose_method(problem, update, n_coordinates, _thread_count(threads))
     run = iterate(method, _ZERO[problem.X.dtype], max_iterations, tolerance, callback)
     if not run.converged:
         warnings.warn(f"refinement {run.stop_reason}; the best so far is returned.", ConvergenceWarning, stacklevel=2)
@@ -197,7 +201,7 @@ def iterate(
     return Run(np.array(history), f"stopped after {max_iterations} iterations", False)
 
 
-def choose_method(problem: Problem, update: str | None, n_coordinates: int | None = None) -> Method:
+def choose_method(problem: Problem, update: str | None, n_coordinates: int | None = None, threads: int = 1) -> Method:
     """Choose the state of the run, refusing what does not go together."""
     squared = problem.loss.beta == 2
     update = update or ("extrapolated_hals" if squared else "multiplicative")
@@ -215,9 +219,9 @@ def choose_method(problem: Problem, update: str | None, n_coordinates: int | Non
         return DivergenceAlternation(problem)
     data = _gram_data(problem, n_coordinates)
     if update == "extrapolated_hals":
-        return ExtrapolatedAlternation(problem, data, hals_sweep)
+        return ExtrapolatedAlternation(problem, data, hals_sweep, threads)
     sweeps = {"hals": hals_sweep, "multiplicative": multiplicative_sweep, "fast_gradient": fast_gradient_steps}
-    return Alternation(problem, data, sweeps[update])
+    return Alternation(problem, data, sweeps[update], threads)
 
 
 def _gram_data(problem: Problem, n_coordinates: int | None) -> GramData:
@@ -228,6 +232,16 @@ def _gram_data(problem: Problem, n_coordinates: int | None) -> GramData:
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not min(r, n_bands) <= k <= n_bands:
         raise OptionError(f"n_coordinates={k!r} must be a whole number from {min(r, n_bands)} to {n_bands}.")
     return Coordinates(problem.X, int(k))
+
+
+def _thread_count(threads: int | None) -> int:
+    """Return the number of threads asked for, or that of the cores this process may use."""
+    if threads is None:
+        allowed = getattr(os, "sched_getaffinity", None)
+        return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise OptionError(f"threads={threads!r} must be a whole number of at least 1.")
+    return int(threads)
 
 
 def _listener(callback: Callable[..., None] | None) -> Callable[..., None]:

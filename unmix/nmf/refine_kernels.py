@@ -17,25 +17,32 @@ _SHORT_SUM = 32
 
 @kernel
 def targets_of_rows(X: np.ndarray, start: int, stop: int, E: np.ndarray, T: np.ndarray) -> None:
-    """Write T = E X[start:stop]' (r, stop - start); E has rows of zeros up to a multiple of four."""
+    """Write T = E X[start:stop]' (r, stop - start), two rows at a time; E has rows of zeros to a multiple of four."""
     r, b = len(T), X.shape[1]
     zero = X.dtype.type(0.0)
-    for i in range(start, stop):
+    for i in range(start, stop, 2):
+        other = min(i + 1, stop - 1)
         for k in range(0, r, 4):
             s0, s1, s2, s3 = zero, zero, zero, zero
+            t0, t1, t2, t3 = zero, zero, zero, zero
             for j in range(b):
-                x = X[i, j]
+                x, y = X[i, j], X[other, j]
                 s0 += E[k, j] * x
+                t0 += E[k, j] * y
                 s1 += E[k + 1, j] * x
+                t1 += E[k + 1, j] * y
                 s2 += E[k + 2, j] * x
+                t2 += E[k + 2, j] * y
                 s3 += E[k + 3, j] * x
-            T[k, i - start] = s0
+                t3 += E[k + 3, j] * y
+            place, beside = i - start, other - start
+            T[k, place], T[k, beside] = s0, t0
             if k + 1 < r:
-                T[k + 1, i - start] = s1
+                T[k + 1, place], T[k + 1, beside] = s1, t1
             if k + 2 < r:
-                T[k + 2, i - start] = s2
+                T[k + 2, place], T[k + 2, beside] = s2, t2
             if k + 3 < r:
-                T[k + 3, i - start] = s3
+                T[k + 3, place], T[k + 3, beside] = s3, t3
 
 
 @kernel
@@ -145,6 +152,31 @@ def gather_products(A: np.ndarray, B: np.ndarray, start: int, stop: int, out: np
                 for i in range(low, high):
                     s += A[k, i] * B[m, i]
                 out[k, m] += s
+
+
+@kernel
+def gather_gram(M: np.ndarray, start: int, stop: int, out: np.ndarray) -> None:
+    """Add M[:, start:stop] M[:, start:stop]' to out, float64."""
+    r = len(M)
+    for low in range(start, stop, _STRIP):
+        high = min(low + _STRIP, stop)
+        for k in range(r):
+            for m in range(k + 1):
+                s = M.dtype.type(0.0)
+                for i in range(low, high):
+                    s += M[k, i] * M[m, i]
+                out[k, m] += s
+                if m < k:
+                    out[m, k] += s
+
+
+@kernel
+def go_ahead(M: np.ndarray, before: np.ndarray, stride: float, start: int, stop: int, out: np.ndarray) -> None:
+    """Write max(0, M + stride (M - before)) for columns start to stop."""
+    step, zero = M.dtype.type(stride), M.dtype.type(0.0)
+    for k in range(len(M)):
+        for i in range(start, stop):
+            out[k, i] = max(M[k, i] + step * (M[k, i] - before[k, i]), zero)
 
 
 @kernel

@@ -26,9 +26,9 @@ def fast_gradient_steps(M: np.ndarray, gram: np.ndarray, bound: Majoriser, fixed
     coupled = gram + bound.coupling
     H, slope, curvature = (np.ascontiguousarray(a, M.dtype) for a in (coupled, bound.slope, bound.curvature))
     steepest = float(np.linalg.eigvalsh(coupled)[-1]) * (1 + 1e-12)
-    work = np.empty((5 * len(M), _STRIP), M.dtype)
 
     def improve(start: int, stop: int, T: np.ndarray) -> None:
+        work = np.empty((5 * len(M), _STRIP), M.dtype)
         if steepest > 0:
             descend_fast_gradient(M, start, stop, H, T, slope, curvature, fixed, M.dtype.type(steepest), _STEPS, work)
 

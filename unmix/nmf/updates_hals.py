@@ -33,9 +33,9 @@ def hals_sweep(M: np.ndarray, gram: np.ndarray, bound: Majoriser, fixed: np.ndar
     H, slope, curvature = (
         np.ascontiguousarray(a, M.dtype) for a in (gram + bound.coupling, bound.slope, bound.curvature)
     )
-    work = np.empty((2, _STRIP), M.dtype)
 
     def improve(start: int, stop: int, T: np.ndarray) -> None:
+        work = np.empty((2, _STRIP), M.dtype)
         sweep_hals(M, start, stop, H, T, slope, curvature, fixed, work)
 
     return improve
@@ -44,8 +44,8 @@ def hals_sweep(M: np.ndarray, gram: np.ndarray, bound: Majoriser, fixed: np.ndar
 class ExtrapolatedAlternation(Alternation):
     """Alternation that goes ahead of itself and takes back what does not pay."""
 
-    def __init__(self, problem: Problem, data: GramData, update: BlockUpdate) -> None:
-        super().__init__(problem, data, update)
+    def __init__(self, problem: Problem, data: GramData, update: BlockUpdate, threads: int = 1) -> None:
+        super().__init__(problem, data, update, threads)
         self.before = self.point
         self.spare = np.empty_like(self.point.M)
         self.stride, self.limit, self.last = _FIRST_STEP, 1.0, _FIRST_STEP
@@ -69,16 +69,15 @@ class ExtrapolatedAlternation(Alternation):
 
     def _from_ahead(self, stride: float) -> Point:
         """Return the point one iteration after the point reached plus `stride` times the last move."""
+        from .refine_kernels import go_ahead
+
         here, before = self.point, self.before
         if before is here:
             stride = 0.0
         E, M = here.E, self.spare
         data, gram = here.moments.data, here.moments.gram
-        np.copyto(M, here.M)
+        go_ahead(here.M, before.M, stride, 0, M.shape[1], M)
         if stride > 0:
-            M *= M.dtype.type(1 + stride)
-            M -= M.dtype.type(stride) * before.M
-            np.maximum(M, 0, out=M)
             E = np.maximum(E + stride * (E - before.E), 0.0)
             data, gram = here.moments.ahead(before.moments, stride)
         E = self._better_endmembers(E, data, gram)

@@ -28,9 +28,9 @@ def multiplicative_sweep(M: np.ndarray, gram: np.ndarray, bound: Majoriser, fixe
 
     alone = uncoupled(bound, M)
     H, slope, curvature = (np.ascontiguousarray(a, M.dtype) for a in (gram, alone.slope, alone.curvature))
-    work = np.empty((len(M), _STRIP), M.dtype)
 
     def improve(start: int, stop: int, T: np.ndarray) -> None:
+        work = np.empty((len(M), _STRIP), M.dtype)
         sweep_multiplicative(M, start, stop, H, T, slope, curvature, fixed, work)
 
     return improve
