@@ -63,7 +63,7 @@ def provenance(
         "fit": dict(notes),
         "warnings": list(journal.warnings),
         "seconds": {key: round(value, 3) for key, value in journal.seconds.items()},
-        "seed": "none: every step is deterministic",
+        "seed": options.get("seed"),
     }
 
 
