@@ -112,7 +112,7 @@ def outside_imports(path: Path) -> Iterator[tuple[str, int]]:
 def test_every_file_has_a_floor() -> None:
     for path in files():
         if path.parent != PACKAGE or path.stem not in ("__init__", "__main__"):
-            floor_and_room(room_of(path))
+            assert floor_and_room(room_of(path)) is not None, path
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))

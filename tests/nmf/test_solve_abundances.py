@@ -251,7 +251,8 @@ def test_dependent_endmembers_warn_with_the_condition() -> None:
 def test_well_separated_endmembers_warn_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        abundance_problem(endmembers_of_condition(6, 30, 1e4, 0), "shade")
+        problem = abundance_problem(endmembers_of_condition(6, 30, 1e4, 0), "shade")
+    assert problem.E.shape == (6, 30)
 
 
 # --------------------------------------------------------------------------------------------------- bad input

@@ -178,8 +178,6 @@ class SpectraDock(SpectraControls):
         self.plot.set_bands(wavelengths, good, quantity if unit in ("", "1") else unit)
         self._draw_curves()
 
-    # curves
-
     def curves(self) -> list[Curve]:
         """Return the curves of endmembers and regions, in values."""
         chosen = self.table.key_of(self.table.currentRow()) if self.table.currentRow() >= 0 else ""
