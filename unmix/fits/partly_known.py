@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress, gather_pixels
+from ..blocks import Progress
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
 from ..nmf.partly_known import anchors_beside
@@ -15,8 +15,8 @@ from ..nmf.subspace import signal_subspace
 from ..options import Options
 from ..result import Endmembers
 from .projection import project_image
+from .robust import median_spectra, members_a_vertex, nearest_first
 
-_LEAST_MEMBERS = 5
 _OWN_SCALE = ("counts", "brightfield", "optical_density")
 
 
@@ -78,10 +78,10 @@ def find_beside_known(
     flat = averaged.reshape(-1, r)
     fixed = np.ones((len(known), r))
     fixed[:, : r - 1] = _at_scale(known[:, good], space.mean, image.attrs["quantity"]) @ axes.T - offset
-    p = max(_LEAST_MEMBERS, int(options.anchor_fraction * np.isfinite(flat[:, 0]).sum()))
-    vertices, members = anchors_beside(flat, fixed, r, min(p, len(flat)))
-    ordered = [_nearest_first(flat, vertex, rows) for vertex, rows in zip(vertices[len(known) :], members, strict=True)]
-    found = rule.widen(np.maximum(_median_spectra(image, rule, ordered, options, progress), 0))
+    p = members_a_vertex(int(np.isfinite(flat[:, 0]).sum()), options.anchor_fraction)
+    vertices, members = anchors_beside(flat, fixed, r, p)
+    ordered = [nearest_first(flat, vertex, rows) for vertex, rows in zip(vertices[len(known) :], members, strict=True)]
+    found = rule.widen(np.maximum(median_spectra(image, rule, ordered, options, progress), 0))
     return _together(known, found, names, ordered, image.sizes["x"])
 
 
@@ -109,19 +109,3 @@ def _at_scale(known: np.ndarray, mean: np.ndarray, quantity: str) -> np.ndarray:
         return known
     along = known @ mean
     return known * np.where(along > 0, (mean @ mean) / np.where(along > 0, along, 1.0), 1.0)[:, None]
-
-
-def _median_spectra(
-    image: xr.DataArray, rule: Additive, members: list[np.ndarray], options: Options, progress: Progress | None
-) -> np.ndarray:
-    """Return the band-wise median of the additive spectra of each endmember's pixels (r, n_good)."""
-    spectra = []
-    for rows in members:
-        values, valid = gather_pixels(image, rows, threads=options.threads, progress=progress)
-        spectra.append(np.median(rule(values)[valid].astype(np.float64), axis=0))
-    return np.array(spectra)
-
-
-def _nearest_first(Z: np.ndarray, vertex: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    distance = ((Z[rows] - vertex) ** 2).sum(axis=1)
-    return rows[np.lexsort((rows, distance))]

@@ -7,13 +7,14 @@ what they lift the pixels to and in how many pixels they take; `contest` says wh
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress
+from ..blocks import Progress, gather_pixels
 from ..light.additive import Additive
 from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
 from ..nmf.anchors import grow_volume, smoothed_successive_projection
@@ -22,6 +23,7 @@ from ..options import Options
 from .projection import leading_directions, project_image
 
 _LEAST_MEMBERS = 5
+_MOST_SPECTRA = 500
 _MOST_SEEN = 50_000
 
 
@@ -119,6 +121,17 @@ def brightest_pixels(
     p = members_a_vertex(int(np.isfinite(along).sum()), options.anchor_fraction)
     order = np.argsort(-np.nan_to_num(along, nan=-np.inf), kind="stable")[:p]
     return np.roll(order, -(p // 2))
+
+
+def median_spectra(
+    image: xr.DataArray, rule: Additive, members: Sequence[np.ndarray], options: Options, progress: Progress | None
+) -> np.ndarray:
+    """Return the band-wise median of the additive spectra behind each vertex (n_vertices, n_good), float64."""
+    chosen = [m[:: max(1, -(-len(m) // _MOST_SPECTRA))] for m in members]
+    values, valid = gather_pixels(image, np.concatenate(chosen), threads=options.threads, progress=progress)
+    ends = np.cumsum([len(m) for m in chosen])[:-1]
+    parts = zip(np.split(rule(values), ends), np.split(valid, ends), strict=True)
+    return np.array([np.median(spectra[keep].astype(np.float64), axis=0) for spectra, keep in parts])
 
 
 def members_a_vertex(n_valid: int, share: float) -> int:

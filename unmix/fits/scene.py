@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress, gather_pixels
+from ..blocks import Progress
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
 from ..nmf.refine import refine
@@ -25,9 +25,8 @@ from .contest import best_entry, competing_anchors
 from .literal import literal_anchors
 from .named_anchors import named_anchors
 from .no_pure_pixels import enclosing_simplex
-from .robust import brightest_pixels, lifted_anchors, project_pixels
+from .robust import brightest_pixels, lifted_anchors, median_spectra, project_pixels
 
-_MOST_SPECTRA = 500
 _MOMENTS = 25_000
 
 
@@ -108,7 +107,7 @@ def _search(
     """Find the endmembers as asked for by name, else literally where that is exact, else robustly, else by volume."""
 
     def behind(members: Sequence[np.ndarray], notes: dict[str, Any]) -> Found:
-        spectra = _median_spectra(image, rule, members, options, progress)
+        spectra = median_spectra(image, rule, members, options, progress)
         return Found(spectra, members, [len(m) for m in members], notes)
 
     if r == 1:
@@ -123,24 +122,13 @@ def _search(
         anchors = lifted_anchors(pixels, options.anchor_fraction)
         return behind(anchors.members, anchors.notes)
     entries = competing_anchors(pixels, space, options.anchor_fraction, progress)
-    spectra = _median_spectra(image, rule, [m for e in entries for m in e.anchors.members], options, progress)
+    spectra = median_spectra(image, rule, [m for e in entries for m in e.anchors.members], options, progress)
     by_entry = np.split(spectra, len(entries))
     winner, anchors = best_entry(entries, by_entry, additive, space)
     simplex = enclosing_simplex(pixels, anchors.members, additive, space)
     if simplex is not None:
         return Found(simplex.spectra, list(simplex.nearest[:, None]), [0] * r, simplex.notes)
     return Found(by_entry[winner], anchors.members, [len(m) for m in anchors.members], anchors.notes)
-
-
-def _median_spectra(
-    image: xr.DataArray, rule: Additive, members: Sequence[np.ndarray], options: Options, progress: Progress | None
-) -> np.ndarray:
-    """Return the band-wise median of the additive spectra behind each vertex (n_vertices, n_good), float64."""
-    chosen = [m[:: max(1, -(-len(m) // _MOST_SPECTRA))] for m in members]
-    values, valid = gather_pixels(image, np.concatenate(chosen), threads=options.threads, progress=progress)
-    ends = np.cumsum([len(m) for m in chosen])[:-1]
-    parts = zip(np.split(rule(values), ends), np.split(valid, ends), strict=True)
-    return np.array([np.median(spectra[keep].astype(np.float64), axis=0) for spectra, keep in parts])
 
 
 def _require_size(r: int, n_bands: int, n_pixels: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from .session import session_of
-from .sources import about
 
 
 def next_map(viewer: Any, step: int) -> None:
@@ -46,9 +45,3 @@ def hide_map(viewer: Any, name: str) -> None:
 def is_solo(maps: list[Any]) -> bool:
     """Say whether just one of several maps is shown."""
     return len(maps) > 1 and sum(bool(layer.visible) for layer in maps) == 1
-
-
-def endmember_of(layer: Any) -> str:
-    """Return the endmember an abundance map shows, empty for any other layer."""
-    known = about(layer) if layer is not None else {}
-    return str(known["endmember"]) if known.get("role") == "abundance" else ""
