@@ -101,18 +101,28 @@ def test_a_new_colour_is_everywhere_and_stays(viewer, session, image):
     np.testing.assert_allclose(colours_in(layers)["endmember 1"], colour)
 
 
-def test_pins_are_used_only_when_all_are_pinned(session):
-    assert (session.known(), session.pins_said()) == (None, "")
-    session.pin(0, True)
-    assert session.known() is None
-    assert session.pins_said().startswith("1 of 3 endmembers pinned. unmix cannot hold some")
+def test_what_is_pinned_is_held(session):
+    from unmix.viewer.pins import held, held_stains, pins_said, stain_pins_said
+
+    assert (held(session.endmembers), held_stains(session.endmembers)) == (None, None)
+    assert pins_said(session.endmembers, 3) == stain_pins_said(session.endmembers) == ""
+    session.pin(1, True)
+    assert held(session.endmembers).names == ("endmember 2",)
+    assert held_stains(session.endmembers).names == ("endmember 1", "endmember 2", "endmember 3")
+    assert pins_said(session.endmembers, 2) == "The next run keeps endmember 2 as pinned and looks for 1 other."
+    assert pins_said(session.endmembers, 1) == "The next run uses endmember 2 as pinned and looks for nothing else."
     session.pin_all(True)
-    known = session.known()
+    known = held(session.endmembers)
     np.testing.assert_array_equal(known.spectra, session.current.result["endmembers"].values)
     session.delete(1)
-    assert session.known().names == ("endmember 1", "endmember 3")
+    assert held(session.endmembers).names == ("endmember 1", "endmember 3")
     session.add("endmember 1", np.ones(12), "regions 1")
-    assert session.known().names[-1] == "endmember 1 2"
+    assert held(session.endmembers).names[-1] == "endmember 1 2"
+    said = pins_said([*session.endmembers, *session.endmembers], 9)
+    assert (
+        said
+        == "The next run keeps endmember 1, endmember 3, endmember 1 2 and 3 more as pinned and looks for 3 others."
+    )
 
 
 def test_the_oldest_run_goes_when_there_are_too_many(session, monkeypatch):
