@@ -301,16 +301,16 @@ def test_curves_as_a_table(tmp_path):
     pytest.importorskip("pyqtgraph")
     pytest.importorskip("qtpy.QtWidgets")
     from unmix.viewer.curves import Curve
-    from unmix.viewer.spectra_files import export_curves
+    from unmix.viewer.spectra_files import Plotted, export_curves
 
     curves = [
         Curve("a", "soil", np.array([0.1, np.nan]), np.zeros(3)),
         Curve("b", "sea, deep", np.array([1 / 3, 2.0]), np.zeros(3)),
     ]
-    export_curves(tmp_path / "s.csv", curves, np.array([450.0, 550.0]), None)
+    export_curves(tmp_path / "s.csv", Plotted(curves, curves, np.array([450.0, 550.0]), None, "reflectance"))
     assert (tmp_path / "s.csv").read_text().splitlines() == [
         'band,wavelength_nm,soil,"sea, deep"', "0,450.0,0.1,0.3333333333333333", "1,550.0,,2.0",
     ]  # fmt: skip
     with pytest.raises(WriteError, match="exported as"):
-        export_curves(tmp_path / "s.xls", curves, None, None)
+        export_curves(tmp_path / "s.xls", Plotted(curves, curves, None, None, ""))
     assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]

@@ -65,7 +65,7 @@ def draw(qtbot, dock, viewer, source, corners):
         [np.array(corners, float)], shape_type="rectangle", edge_color="red", name="mine",
         scale=source.scale[-2:], translate=source.translate[-2:],
     )  # fmt: skip
-    qtbot.waitUntil(lambda: bool(dock._measured) and not dock._means.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(dock.regions.means) and not dock.regions.busy, timeout=WAIT_MS)
     return layer
 
 
@@ -132,7 +132,7 @@ def test_a_region_becomes_a_stain_vector(qtbot, desk, slide):
     run(qtbot, panel)
     dock = spectra(qtbot, viewer, panel)
     draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
-    ((region, measured),) = dock._measured.values()
+    ((region, measured),) = dock.regions.means.values()
     assert rows(dock) == ["hematoxylin", "eosin", "mine 1"]
     vector = measured.spectrum / np.linalg.norm(measured.spectrum)
     dock.use_region_for(0)
@@ -159,7 +159,7 @@ def test_a_region_becomes_an_endmember(qtbot, desk, image):
     dock = spectra(qtbot, viewer, panel)
     draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
     mean = image.values[3:9, 4:10].mean(axis=(0, 1))
-    ((_, measured),) = dock._measured.values()
+    ((_, measured),) = dock.regions.means.values()
     np.testing.assert_allclose(measured.spectrum, mean, rtol=1e-5)
     dock.use_button.click()
     assert rows(dock) == ["endmember 1", "endmember 2", "mine 1", "mine 1"]
@@ -194,7 +194,7 @@ def test_the_spectrum_under_the_mouse_and_where_a_curve_comes_from(qtbot, desk, 
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], np.array(pure.place) * 0.5)
     assert viewer.layers["leaf | anchors"].selected_data
     viewer.cursor.position = tuple(source.data_to_world((0, 500, 7)))
-    dock._look_here()
+    dock.mouse.look()
     assert "here" not in dock.plot.keys
 
 
