@@ -15,9 +15,10 @@ from ..result import check_result
 from ..writers.facts import labels
 from .embedded import css_colour, gradient, svg, tile_picture
 from .figures import endmember_figure
+from .layout import tile_grid
 from .page import short_number
 from .sheet import Sheet, sheet_of
-from .tiles import Tile, diagnostic_tiles, map_tiles, overview_tiles
+from .tiles import Tile, diagnostic_tiles, height_to_width, map_tiles, overview_tiles
 
 _MAP_SIDE = 640
 _THUMBNAIL_SIDE = 128
@@ -45,6 +46,7 @@ class Entry:
     sheet: Sheet | None = None
     thumbnail: str = ""
     pictures: tuple[Picture, ...] = ()
+    n_columns: int = 1
     endmember_picture: str = ""
     spectra: np.ndarray | None = None
     endmembers: tuple[str, ...] = ()
@@ -100,7 +102,8 @@ def _with_pictures(entry: Entry, result: xr.Dataset, image: xr.DataArray | None)
     tiles = overview_tiles(result, image, _MAP_SIDE) + map_tiles(result, _MAP_SIDE)
     tiles += diagnostic_tiles(result, _MAP_SIDE)
     pictures = tuple(_picture(tile) for tile in tiles)
-    return replace(entry, pictures=pictures, endmember_picture=svg(endmember_figure(result)))
+    n_columns = tile_grid(len(pictures), height_to_width(result)).n_columns
+    return replace(entry, pictures=pictures, n_columns=n_columns, endmember_picture=svg(endmember_figure(result)))
 
 
 def _picture(tile: Tile) -> Picture:

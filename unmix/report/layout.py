@@ -90,4 +90,4 @@ def _worth(grid: TileGrid, width: float) -> float:
     area = grid.map_width * grid.map_height
     fill = grid.n_tiles * area / (width * grid.height)
     narrow = (grid.map_width / grid.slot_width) ** 0.5
-    return fill * narrow * min(1.0, _TALLEST_GRID / grid.height) ** 2 * min(1.0, area / _AMPLE_MAP) ** 0.35
+    return fill * narrow * min(1.0, _TALLEST_GRID / grid.height) ** 2 * min(1.0, area / _AMPLE_MAP) ** 0.25
