@@ -178,6 +178,8 @@ def sample_pixels(
     while True:
         positions = sample_positions(n_pixels, asked)
         values, valid = gather_pixels(image, positions, threads=threads, progress=progress)
+        if valid.all():
+            return values, positions
         if valid.sum() >= 0.5 * wanted or asked >= n_pixels:
             return values[valid], positions[valid]
         asked = min(n_pixels, asked * 4)
