@@ -70,6 +70,7 @@ class UnmixPanel(PanelControls):
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
         self.session.run_changed.connect(self._show_findings)
+        self.session.endmembers_changed.connect(self._show_findings)
         self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
         self._showing, self._suggesting = Paced(self), Latest(self)
@@ -88,6 +89,7 @@ class UnmixPanel(PanelControls):
         heard = [
             (session.endmembers_changed, self._show_pins),
             (session.run_changed, self._show_findings),
+            (session.endmembers_changed, self._show_findings),
             (session.endmembers_changed, refresh),
             (session.run_changed, refresh),
         ]
@@ -324,7 +326,8 @@ class UnmixPanel(PanelControls):
     def _show_findings(self) -> None:
         current = self.session.current
         if current is not None and self.shows_run_of_layer and not self.running:
-            text = findings(current.result, colours_in(current.layers), current.warnings)
+            chosen = {pure.name: pure.colour for pure in self.session.endmembers}
+            text = findings(current.result, {**colours_in(current.layers), **chosen}, current.warnings)
             self.findings_label.setText(text)
         else:
             self.findings_label.setText("")
