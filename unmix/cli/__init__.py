@@ -6,7 +6,9 @@ import importlib
 
 import click
 
-COMMANDS = {"demo": "demo", "info": "info", "run": "run", "stains": "stains", "rank": "rank", "view": "view"}
+COMMANDS = {
+    "demo": "demo", "info": "info", "run": "run", "stains": "stains", "batch": "batch", "rank": "rank", "view": "view"
+}  # fmt: skip
 
 
 class LazyCommands(click.Group):
