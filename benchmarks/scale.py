@@ -3,10 +3,10 @@
     python benchmarks/scale.py --gigabytes 8 --folder /some/disk
 
 makes an ENVI cube (BIL, int16, 1280 columns, 285 bands), unmixes it blindly with ``unmix run``, and deletes everything.
-Before every cold step the page cache is dropped for the cube alone: ``fsync``, then ``posix_fadvise(POSIX_FADV_DONTNEED)``
-on its whole length, which needs no privileges and leaves other processes' files alone. Times are wall seconds; CPU is user
-plus system of the process and its children. Peak memory is the largest resident set the kernel saw (``ru_maxrss``), with
-the page cache of mapped files in it.
+Before every cold step the page cache is dropped for the cube alone: ``fsync``, then ``posix_fadvise`` with
+``POSIX_FADV_DONTNEED`` on its whole length, which needs no privileges and leaves other files alone. Times are wall
+seconds; CPU is user plus system of the process and its children. Peak memory is the largest resident set the kernel saw
+(``ru_maxrss``), with the page cache of mapped files in it.
 """
 
 from __future__ import annotations

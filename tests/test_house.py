@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "quantity"}),),
+    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping"}),),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (
@@ -30,10 +30,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
                 "pipeline",
                 "prepare",
                 "abundance_maps",
-                "glass",
-                "whole_slide",
-                "light_tables",
-                "light_kernel",
+                "slides",
                 "rank",
                 "uncertainty",
                 "best_subsets",

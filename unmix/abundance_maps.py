@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,18 @@ import xarray as xr
 
 from .blocks import Block, Progress, blocks_of, map_blocks, smaller_blocks
 from .errors import UnmixWarning
-from .glass import Glass
 from .light.additive import Additive
-from .light_tables import LightTables, light_tables
+from .light.tables import LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .options import Options
-from .result import Endmembers
+from .result import Endmembers, make_endmember_set, make_result
 from .scratch import MapStore, memory_budget, scratch_folder
+from .slides.glass import Glass
+
+OnBlock = Callable[[xr.Dataset, slice, slice], None]
+"""Called as ``on_block(result, rows, columns)`` when a window of the maps is finished, by the thread that solved it;
+once before, with an empty window, when the endmembers are known. The maps of `result` are those that will be returned,
+zero or NaN where nothing is solved yet; what is counted over all of them it has not."""
 
 _STRIP_BYTES = 4_000_000
 _SLIDE_BLOCK = 1024
@@ -100,6 +105,7 @@ def solve_blocks(
     *,
     out: str | os.PathLike[str] | None = None,
     glass: Glass | None = None,
+    on_block: OnBlock | None = None,
 ) -> SolvedBlocks:
     """Solve every valid pixel for its abundances.
 
@@ -120,6 +126,8 @@ def solve_blocks(
         within the budget, and beyond it in a store in the folder for temporary files.
     glass : Glass, optional
         Pixels of a slide that show nothing; their maps are zero.
+    on_block : callable, optional
+        Told of every window that is finished; see `OnBlock`.
 
     Returns
     -------
@@ -133,23 +141,37 @@ def solve_blocks(
     tables = light_tables(rule, problem, image.dtype)
     solver = _Solver(rule, problem, divided, r + 1 + divided, glass, tables)
     room = _room((solver.n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
+    maps = room.lazy() if isinstance(room, MapStore) else room
+    named = {"abundances": maps[:r], "residual": maps[r], **({"brightness": maps[r + 1]} if divided else {})}
+    tell = told_of_blocks(on_block, image, found, named, constraint)
 
     def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> _Sums:
         maps, sums = solver.solve(values, valid, block)
         room[(slice(None), *block.window)] = maps
+        tell(block)
         return sums
 
     blocks = blocks_of(image) if glass is None else smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
     seen = blocks if glass is None else [block for block in blocks if not glass.covers(block)]
     sums = map_blocks(solve, image, blocks=seen, stage="abundances", threads=options.threads, progress=progress)
     n_skipped = image.sizes["y"] * image.sizes["x"] - sum(block.shape[0] * block.shape[1] for block in seen)
-    maps = room.lazy() if isinstance(room, MapStore) else room
-    named = {"abundances": maps[:r], "residual": maps[r], **({"brightness": maps[r + 1]} if divided else {})}
     total = _summed(sums, n_skipped)
     facts = _facts(total, image, divided)
     if glass is not None:
         facts |= {"n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(seen)}
     return SolvedBlocks(named, facts)
+
+
+def told_of_blocks(
+    on_block: OnBlock | None, image: xr.DataArray, found: Endmembers, maps: Mapping[str, Any], constraint: str
+) -> Callable[[Block], None]:
+    """Tell `on_block` that the endmembers are known, and return what tells it of each finished block."""
+    if on_block is None:
+        return lambda block: None
+    attrs = {"quantity": image.attrs["quantity"], "constraint": constraint}
+    growing = make_result(image, make_endmember_set(image, found), maps, attrs, {})
+    on_block(growing, slice(0, 0), slice(0, 0))
+    return lambda block: on_block(growing, *block.window)
 
 
 def _room(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .abundance_maps import SolvedBlocks
+from .abundance_maps import OnBlock, SolvedBlocks, told_of_blocks
 from .blocks import Block, Progress, map_blocks
 from .errors import OptionError
 from .nmf.bundles import subset_problem
@@ -16,7 +16,9 @@ from .prepare import Prepared
 from .result import Endmembers
 
 
-def solve_best_subsets(prepared: Prepared, found: Endmembers, progress: Progress | None = None) -> SolvedBlocks:
+def solve_best_subsets(
+    prepared: Prepared, found: Endmembers, progress: Progress | None = None, on_block: OnBlock | None = None
+) -> SolvedBlocks:
     """Solve every valid pixel for the best subset of at most ``most_per_pixel`` endmembers.
 
     Returns
@@ -41,6 +43,7 @@ def solve_best_subsets(prepared: Prepared, found: Endmembers, progress: Progress
     }
     if constraint == "shade":
         maps["brightness"] = np.full(shape, np.nan, np.float32)
+    tell = told_of_blocks(on_block, image, found, maps, constraint)
 
     def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[float, float, int, int]:
         usable = valid.ravel()
@@ -56,6 +59,7 @@ def solve_best_subsets(prepared: Prepared, found: Endmembers, progress: Progress
             maps["abundances"][k][block.window][valid] = A[:, k]
         maps["residual"][block.window][valid] = residual
         maps["model"][block.window][valid] = model
+        tell(block)
         squares = np.einsum("ij,ij->i", X, X).sum(dtype=np.float64)
         return float(np.nansum(residual**2) * X.shape[1]), float(squares), len(X), empty
 

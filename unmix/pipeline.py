@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .abundance_maps import SolvedBlocks, solve_blocks
+from .abundance_maps import OnBlock, SolvedBlocks, solve_blocks
 from .best_subsets import solve_best_subsets, with_models
 from .blocks import Progress
 from .errors import DataError, OptionError
@@ -51,6 +51,7 @@ def unmix(
     mask: Any = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    on_block: OnBlock | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Find which pure spectra are mixed in an image, and how much of each is in every pixel.
@@ -75,6 +76,10 @@ def unmix(
         returned; without it they do so only where they exceed ``memory=``, and that is said.
     progress : callable, optional
         Called as ``progress(stage, done, total)``; raise `unmix.errors.Cancelled` from it to stop.
+    on_block : callable, optional
+        Called as ``on_block(result, rows, columns)``, two slices, when a window of the maps is finished, by the thread
+        that solved it and so by several at once; first with an empty window, when the endmembers are known. The maps
+        in it fill up and are those that will be returned. Raise `unmix.errors.Cancelled` from it to stop.
     **options
         The knobs of `unmix.Options`: ``constraint=``, ``bands=``, ``exclude=``, ``scale=`` and so on.
 
@@ -100,12 +105,13 @@ def unmix(
     True
     """
     chosen = Options.from_keywords({"quantity": quantity, "method": method, **options})
-    if endmembers is not None:
-        known = endmembers
-        return _run(
-            image, mask, chosen, lambda prepared: given_endmembers(prepared, known, n_endmembers), out, progress
-        )
-    return _run(image, mask, chosen, lambda prepared: fit_endmembers(prepared, n_endmembers, progress), out, progress)
+
+    def find(prepared: Prepared) -> Endmembers:
+        if endmembers is not None:
+            return given_endmembers(prepared, endmembers, n_endmembers)
+        return fit_endmembers(prepared, n_endmembers, progress)
+
+    return _run(image, mask, chosen, find, out, progress, on_block)
 
 
 def separate_stains(
@@ -117,6 +123,7 @@ def separate_stains(
     mask: Any = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    on_block: OnBlock | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Separate the stains of a brightfield image.
@@ -132,7 +139,7 @@ def separate_stains(
         Known stain vectors (optical density), used as they are, scaled to unit length.
     white_point : sequence of float, optional
         Light of each channel where there is no stain; estimated when not given.
-    mask, out, progress, **options
+    mask, out, progress, on_block, **options
         As in `unmix.unmix`.
 
     Returns
@@ -172,7 +179,7 @@ def separate_stains(
         found = find_stain_vectors(judged, prepared.rule, members, prepared.options, progress=progress)
         return prepared.placed(found)
 
-    return _run(opened, mask, chosen, fit, out, progress)
+    return _run(opened, mask, chosen, fit, out, progress, on_block)
 
 
 def find_endmembers(
@@ -252,7 +259,7 @@ def fit_endmembers(prepared: Prepared, n_endmembers: int | None, progress: Progr
         found = find_dye_spectra(image, rule, n_endmembers, options, progress=progress)
     else:
         found = find_scene_endmembers(image, rule, n_endmembers, options, sample=prepared.sample, progress=progress)
-    return replace(found, spectra=_scaled(found.spectra, image.attrs["quantity"]))
+    return replace(found, spectra=at_endmember_scale(found.spectra, image.attrs["quantity"]))
 
 
 def _fit_suggested(prepared: Prepared, progress: Progress | None) -> Endmembers:
@@ -303,7 +310,13 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
 
 
 def _run(
-    image: Any, mask: Any, options: Options, find: Callable[[Prepared], Endmembers], out: Any, progress: Progress | None
+    image: Any,
+    mask: Any,
+    options: Options,
+    find: Callable[[Prepared], Endmembers],
+    out: Any,
+    progress: Progress | None,
+    on_block: OnBlock | None = None,
 ) -> xr.Dataset:
     """Prepare, find, map, assemble; time each stage and keep its warnings."""
     if out is not None:
@@ -315,11 +328,10 @@ def _run(
         found = find(prepared)
     with journal.stage("abundances"):
         if options.most_per_pixel:
-            solved = solve_best_subsets(prepared, found, progress)
+            solved = solve_best_subsets(prepared, found, progress, on_block)
         else:
-            solved = solve_blocks(
-                prepared.image, prepared.rule, found, options, progress, out=out, glass=prepared.glass
-            )
+            at, rule, glass = prepared.image, prepared.rule, prepared.glass
+            solved = solve_blocks(at, rule, found, options, progress, out=out, glass=glass, on_block=on_block)
     doubts = None
     if options.uncertainty:
         with journal.stage("uncertainty"):
@@ -366,7 +378,7 @@ def _method_for(image: xr.DataArray) -> str:
     return "lambda" if quantity == "counts" else "scene"
 
 
-def _scaled(spectra: np.ndarray, quantity: str) -> np.ndarray:
+def at_endmember_scale(spectra: np.ndarray, quantity: str) -> np.ndarray:
     """Give endmembers the scale of their quantity: counts sum to one, optical density has unit norm."""
     if quantity == "counts":
         size = np.nansum(spectra, axis=1, keepdims=True)

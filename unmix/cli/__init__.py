@@ -7,8 +7,15 @@ import importlib
 import click
 
 COMMANDS = {
-    "demo": "demo", "info": "info", "run": "run", "stains": "stains", "batch": "batch", "rank": "rank", "view": "view"
-}  # fmt: skip
+    "demo": "demo",
+    "info": "info",
+    "run": "run",
+    "stains": "stains",
+    "batch": "batch",
+    "rank": "rank",
+    "report": "report",
+    "view": "view",
+}
 
 
 class LazyCommands(click.Group):

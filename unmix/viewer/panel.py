@@ -19,8 +19,9 @@ from .latest import Latest
 from .layers import STAINED
 from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
+from .panel_pins import known_to, say_pins, show_pins
 from .recipe import Recipe
-from .request import Known, Request
+from .request import Request
 from .run import Refused, Run
 from .session import session_of
 from .settings import default_options
@@ -51,6 +52,7 @@ class UnmixPanel(PanelControls):
         self._active: Run | None = None
         self._activity: Activity | None = None
         self._layers: list[Any] = []
+        self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
         self._connect()
         self._watch_viewer()
@@ -68,6 +70,7 @@ class UnmixPanel(PanelControls):
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
         self.session.run_changed.connect(self._show_findings)
+        self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
         self._showing, self._suggesting = Paced(self), Latest(self)
         self._poll = QTimer(self)
@@ -165,15 +168,13 @@ class UnmixPanel(PanelControls):
         self._form.setRowVisible(self.stains_box, stains)
         self._form.setRowVisible(self.count_row, not stains)
         self.options_form.show_door("stains" if stains else "run")
+        self._say_pins()
 
     @property
-    def _shows_run_of_layer(self) -> bool:
+    def shows_run_of_layer(self) -> bool:
         """Whether the current run, and so the list of endmembers, is that of the chosen layer."""
         current = self.session.current
         return self._source is not None and (current is None or current.source_id == self._source.identity)
-
-    def _known(self) -> Known | None:
-        return self.session.known() if self._shows_run_of_layer else None
 
     def _request(self) -> Request:
         """Return what the controls ask for; the layer is looked at again, it may have been moved or scaled."""
@@ -183,8 +184,8 @@ class UnmixPanel(PanelControls):
         if kind != source.quantity or (source.guessed and kind != "unknown"):
             options["quantity"] = kind
         if self.separates_stains:
-            return Request(source, stains=self.stains_box.currentData(), known=self._known(), options=options)
-        return Request(source, n_endmembers=self.count_box.value(), known=self._known(), options=options)
+            return Request(source, stains=self.stains_box.currentData(), known=known_to(self), options=options)
+        return Request(source, n_endmembers=self.count_box.value(), known=known_to(self), options=options)
 
     def suggest(self, *_: Any) -> None:
         """Set the number of endmembers to what the image seems to hold; it is looked at in a worker."""
@@ -224,6 +225,9 @@ class UnmixPanel(PanelControls):
             self.stains_box.setCurrentIndex(self.stains_box.findData(recipe.stains))
         if recipe.known is not None:
             self.session.set_known(recipe.known)
+            self.count_box.setValue(recipe.n_endmembers or len(recipe.known.names))
+        else:
+            self.session.pin_all(False)
 
     def _restore_defaults(self, *_: Any) -> None:
         self.options_form.restore_defaults()
@@ -319,17 +323,17 @@ class UnmixPanel(PanelControls):
 
     def _show_findings(self) -> None:
         current = self.session.current
-        if current is not None and self._shows_run_of_layer and not self.running:
+        if current is not None and self.shows_run_of_layer and not self.running:
             text = findings(current.result, colours_in(current.layers), current.warnings)
             self.findings_label.setText(text)
         else:
             self.findings_label.setText("")
 
     def _show_pins(self) -> None:
-        said = self.session.pins_said() if self._shows_run_of_layer else ""
-        self.pins_label.setText(said)
-        self.pins_label.setVisible(bool(said))
-        self.count_box.setEnabled(not self.running and self._source is not None and self._known() is None)
+        show_pins(self)
+
+    def _say_pins(self, *_: Any) -> None:
+        say_pins(self)
 
     def _show_progress(self) -> None:
         run = self._active
@@ -357,5 +361,5 @@ class UnmixPanel(PanelControls):
             self.results,
         ):
             control.setEnabled(idle)
-        self.count_box.setEnabled(idle and self._known() is None)
+        self.stains_box.setEnabled(idle and known_to(self) is None)
         self.progress_bar.setVisible(self._active is not None)

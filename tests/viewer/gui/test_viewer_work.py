@@ -65,7 +65,7 @@ def draw(qtbot, dock, viewer, source, corners):
         [np.array(corners, float)], shape_type="rectangle", edge_color="red", name="mine",
         scale=source.scale[-2:], translate=source.translate[-2:],
     )  # fmt: skip
-    qtbot.waitUntil(lambda: bool(dock._measured) and not dock._means.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(dock.regions.means) and not dock.regions.busy, timeout=WAIT_MS)
     return layer
 
 
@@ -83,11 +83,11 @@ def test_rename_pin_and_run_again(qtbot, desk, image):
     dock.table.item(0, 1).setText("sand")
     assert viewer.layers["leaf | sand"].metadata["unmix"]["endmember"] == "sand"
     dock.table.item(0, 2).setCheckState(Qt.CheckState.Checked)
-    assert panel.pins_label.text().startswith("1 of 3 endmembers pinned")
-    assert panel.count_box.isEnabled()
+    assert panel.pins_label.text() == "The next run keeps sand as pinned and looks for 2 others."
     dock.pin_button.click()
-    assert panel.pins_label.text() == "The next run uses the 3 pinned endmembers as they are."
-    assert not panel.count_box.isEnabled()
+    expected = "The next run uses sand, endmember 2 and endmember 3 as pinned and looks for nothing else."
+    assert panel.pins_label.text() == expected
+    assert panel.count_box.minimum() == 3
     before, layers = panel.session.current.result, list(viewer.layers)
     run(qtbot, panel)
     assert list(viewer.layers) == [layer for layer in layers if about(layer)["role"] != "anchors"]
@@ -98,9 +98,32 @@ def test_rename_pin_and_run_again(qtbot, desk, image):
     assert all(pure.pinned for pure in panel.session.endmembers)
     dock.table.setCurrentCell(2, 1)
     dock.delete_button.click()
+    assert panel.count_box.value() == 2
     run(qtbot, panel)
     assert "leaf | endmember 3" not in viewer.layers
     assert panel.session.current.names == ("sand", "endmember 2")
+
+
+def test_one_is_held_while_the_others_are_found(qtbot, desk, image):
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    colours = {pure.name: pure.colour for pure in panel.session.endmembers}
+    before, layers = panel.session.current.result, list(viewer.layers)
+    panel.session.pin(1, True)
+    run(qtbot, panel)
+    result, recipe = panel.session.current.result, panel.session.current.recipe
+    assert panel.session.current.names == ("endmember 2", "endmember 1", "endmember 3")
+    np.testing.assert_array_equal(result["endmembers"].values[0], before["endmembers"].values[1])
+    expected = unmix.unmix(image, 3, endmembers=before["endmembers"].values[1:2])
+    np.testing.assert_array_equal(result["abundances"].values, expected["abundances"].values)
+    assert (recipe.n_endmembers, recipe.known.names) == (3, ("endmember 2",))
+    assert [pure.pinned for pure in panel.session.endmembers] == [True, False, False]
+    for pure in panel.session.endmembers:
+        np.testing.assert_allclose(pure.colour, colours[pure.name])
+    assert set(viewer.layers) == set(layers)
+    panel.count_box.setValue(4)
+    assert panel.pins_label.text() == "The next run keeps endmember 2 as pinned and looks for 3 others."
 
 
 def test_a_region_becomes_a_stain_vector(qtbot, desk, slide):
@@ -109,13 +132,19 @@ def test_a_region_becomes_a_stain_vector(qtbot, desk, slide):
     run(qtbot, panel)
     dock = spectra(qtbot, viewer, panel)
     draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
-    ((region, measured),) = dock._measured.values()
+    ((region, measured),) = dock.regions.means.values()
     assert rows(dock) == ["hematoxylin", "eosin", "mine 1"]
     vector = measured.spectrum / np.linalg.norm(measured.spectrum)
     dock.use_region_for(0)
     assert (panel.session.endmembers[0].pinned, panel.session.endmembers[0].region) == (True, region.name)
-    dock.pin_button.click()
+    assert panel.pins_label.text() == (
+        "The next run uses the stain vectors of hematoxylin and, from the last run, eosin."
+    )
+    assert not panel.stains_box.isEnabled()
+    eosin = panel.session.endmembers[1].spectrum
     run(qtbot, panel)
+    np.testing.assert_allclose(panel.session.current.result["endmembers"].values[1], eosin, atol=1e-12)
+    assert [pure.pinned for pure in panel.session.endmembers] == [True, False]
     result = panel.session.current.result
     np.testing.assert_allclose(result["endmembers"].values[0], vector, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(result["endmembers"].values, axis=1), 1)
@@ -130,7 +159,7 @@ def test_a_region_becomes_an_endmember(qtbot, desk, image):
     dock = spectra(qtbot, viewer, panel)
     draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
     mean = image.values[3:9, 4:10].mean(axis=(0, 1))
-    ((_, measured),) = dock._measured.values()
+    ((_, measured),) = dock.regions.means.values()
     np.testing.assert_allclose(measured.spectrum, mean, rtol=1e-5)
     dock.use_button.click()
     assert rows(dock) == ["endmember 1", "endmember 2", "mine 1", "mine 1"]
@@ -165,7 +194,7 @@ def test_the_spectrum_under_the_mouse_and_where_a_curve_comes_from(qtbot, desk, 
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], np.array(pure.place) * 0.5)
     assert viewer.layers["leaf | anchors"].selected_data
     viewer.cursor.position = tuple(source.data_to_world((0, 500, 7)))
-    dock._look_here()
+    dock.mouse.look()
     assert "here" not in dock.plot.keys
 
 

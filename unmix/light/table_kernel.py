@@ -1,11 +1,11 @@
-"""The compiled loop of `light_tables`: a pixel of 8-bit light to its concentrations and residual."""
+"""The compiled loop of `light.tables`: a pixel of 8-bit light to its concentrations and residual."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .nmf.compiled import kernel
-from .nmf.quadratic import solve_by_active_set, solve_by_table
+from ..nmf.compiled import kernel
+from ..nmf.quadratic import solve_by_active_set, solve_by_table
 
 
 @kernel

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .light.additive import Additive
-from .light.beer_lambert import optical_density_table
-from .nmf.abundances import AbundanceProblem
+from ..nmf.abundances import AbundanceProblem
+from .additive import Additive
+from .beer_lambert import optical_density_table
 
 _MOST_STAINS = 3
 _CONDITION_LIMIT = 1e6
@@ -48,7 +48,7 @@ class LightTables:
 
         Returns the sum of squared residuals, the sum of squared densities, and how many pixels were solved and clear.
         """
-        from .light_kernel import solve_light
+        from .table_kernel import solve_light
 
         misfit, squares, n_solved, n_clear = solve_light(
             values, valid, clear, self.products, self.squares, self.G, self.inverse, *self.sets, maps
