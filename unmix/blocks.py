@@ -69,6 +69,11 @@ def lazy_array(source: Source) -> Any:
     return array
 
 
+def source_of(array: Any) -> Source | None:
+    """Return the `Source` behind an array that `lazy_array` made and nobody has changed since, else None."""
+    return _SOURCES.get(getattr(array, "name", ""))
+
+
 def blocks_of(image: xr.DataArray) -> list[Block]:
     """Cut an image into blocks along its own grain: whole rows in memory, the file's chunks when lazy."""
     height, width, n_bands = image.shape
@@ -138,7 +143,7 @@ def map_blocks(
 
 def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the valid pixels of one block; a view where the image is in memory."""
-    source = _SOURCES.get(getattr(image.data, "name", ""))
+    source = source_of(image.data)
     if source is not None and not hasattr(image.coords["valid"].data, "dask"):
         return source[(*block.window, slice(None))], image.coords["valid"].data[block.window]
     values, valid = image.data[block.window], image.coords["valid"].data[block.window]
