@@ -6,7 +6,9 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def load(root: Path, name: str) -> ModuleType:
@@ -25,6 +27,7 @@ def test_every_example_is_run_here(root: Path) -> None:
         "stained_slide",
         "lambda_stack",
         "why_nmf_works",
+        "noise_becomes_spectra",
         "what_is_nmf_good_for",
         "residual_is_no_measure",
         "lab_one_slide",
@@ -51,6 +54,16 @@ def test_lambda_stack_finds_different_dyes(root: Path, tmp_path: Path) -> None:
 
 def test_why_nmf_works(root: Path) -> None:
     assert load(root, "why_nmf_works").main() < 1e-5
+
+
+def test_noise_becomes_spectra(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = load(root, "noise_becomes_spectra")
+    monkeypatch.setattr(example, "FRAMES", 4)
+    assert example.main(str(tmp_path), n_mixtures=600, n_samples=64, steps=100) < 4
+    with Image.open(tmp_path / "animation.gif") as film:
+        assert film.n_frames == 4
+    with Image.open(tmp_path / "last_frame.png") as frame:
+        assert np.asarray(frame).std() > 10
 
 
 def test_lab_one_slide_keeps_the_labs_vectors(root: Path, tmp_path: Path) -> None:

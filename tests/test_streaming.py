@@ -14,12 +14,12 @@ import unmix
 from unmix.abundance_maps import solve_blocks
 from unmix.blocks import Block
 from unmix.errors import Cancelled, UnmixWarning, WriteError
-from unmix.glass import Glass
 from unmix.light.additive import Additive, additive_rule
-from unmix.light_tables import light_tables
+from unmix.light.tables import light_tables
 from unmix.nmf.abundances import abundance_problem
 from unmix.options import Options
 from unmix.result import Endmembers
+from unmix.slides.glass import Glass
 from unmix.synthetic import separable_scene, stained_slide
 
 MAPS = ("abundances", "residual", "brightness")

@@ -13,10 +13,10 @@ import xarray as xr
 import zarr
 
 import unmix
-from unmix import whole_slide
 from unmix.cli.flags import FORMATS as NAMED_FORMATS
 from unmix.errors import OptionError, WriteError
 from unmix.metrics import spectral_angle
+from unmix.slides import judging
 from unmix.synthetic import stained_slide
 from unmix.synthetic.truth import Scene
 from unmix.writers import FORMATS, slide_tiff
@@ -54,10 +54,10 @@ def slide(tmp_path_factory: pytest.TempPathFactory, truth: Scene) -> Path:
 def small_is_large() -> Iterator[None]:
     """Treat the test's slide as a whole one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(whole_slide, "LARGE_PIXELS", 1_000_000)
+        patch.setattr(judging, "LARGE_PIXELS", 1_000_000)
         patch.setattr(slide_tiff, "LARGE_PIXELS", 1_000_000)
-        patch.setattr(whole_slide, "_OVERVIEW_PIXELS", 300_000)
-        patch.setattr(whole_slide, "_TILE", 256)
+        patch.setattr(judging, "_OVERVIEW_PIXELS", 300_000)
+        patch.setattr(judging, "_TILE", 256)
         yield
 
 
@@ -110,9 +110,9 @@ def test_the_answer_does_not_depend_on_threads(slide: Path, result: xr.Dataset) 
 
 
 def test_an_ordinary_image_is_judged_as_ever(slide: Path, small_is_large: None) -> None:
-    assert whole_slide.judge_slide(unmix.read(slide)) is not None
-    assert whole_slide.judge_slide(unmix.read(slide, region=(0, 0, 900, 900))) is None
-    assert whole_slide.judge_slide(unmix.read(slide).compute()) is None
+    assert judging.judge_slide(unmix.read(slide)) is not None
+    assert judging.judge_slide(unmix.read(slide, region=(0, 0, 900, 900))) is None
+    assert judging.judge_slide(unmix.read(slide).compute()) is None
 
 
 def test_a_slide_is_written_as_a_pyramid(result: xr.Dataset, tmp_path: Path) -> None:

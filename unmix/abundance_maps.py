@@ -13,13 +13,13 @@ import xarray as xr
 
 from .blocks import Block, Progress, blocks_of, map_blocks, smaller_blocks
 from .errors import UnmixWarning
-from .glass import Glass
 from .light.additive import Additive
-from .light_tables import LightTables, light_tables
+from .light.tables import LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .options import Options
 from .result import Endmembers, make_endmember_set, make_result
 from .scratch import MapStore, memory_budget, scratch_folder
+from .slides.glass import Glass
 
 OnBlock = Callable[[xr.Dataset, slice, slice], None]
 """Called as ``on_block(result, rows, columns)`` when a window of the maps is finished, by the thread that solved it;

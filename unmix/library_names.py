@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
 
 from .errors import DataError, OptionError
-from .materials.library import SpectralLibrary, match_library, numbered
+from .materials.library import LibraryMatch, SpectralLibrary, library_angles, nearest_match, numbered
 from .result import check_result
 
 NAMING_ANGLE = 0.25
@@ -36,6 +38,13 @@ def on_bands_of(library: SpectralLibrary, image: xr.DataArray) -> xr.DataArray:
         )
     coords = {"endmember": list(library.names), "material": ("endmember", list(library.materials))}
     return xr.DataArray(spectra, dims=("endmember", "band"), coords=coords)
+
+
+def known_spectra(library: SpectralLibrary | None, known: str | None) -> SpectralLibrary | None:
+    """Return the spectra of these names or materials, separated by commas, or ``all``; None where none are asked."""
+    if library is None or known is None:
+        return None
+    return library if known.strip() == "all" else library.select([name.strip() for name in known.split(",")])
 
 
 def name_endmembers(result: xr.Dataset, library: SpectralLibrary, *, rename: bool = True) -> xr.Dataset:
@@ -75,16 +84,7 @@ def name_endmembers(result: xr.Dataset, library: SpectralLibrary, *, rename: boo
     ['sand', 'vegetation', 'water']
     """
     check_result(result)
-    if "wavelength" not in result.coords or not np.isfinite(result.coords["wavelength"].values).any():
-        raise OptionError("the result has no wavelengths, so a library cannot be compared with it.")
-    spectra = _spectra_on(library, result)
-    good = result.coords["good_band"].values if "good_band" in result.coords else np.ones(spectra.shape[1], bool)
-    covered = np.isfinite(spectra).any(axis=0) & good
-    if covered.sum() < 3:
-        raise DataError("the library has values in fewer than 3 of the result's good bands: nothing can be named.")
-    wavelengths = np.arange(1.0, covered.sum() + 1)
-    here = SpectralLibrary(spectra[:, covered], library.names, wavelengths, materials=library.materials)
-    matches = match_library(result["endmembers"].values[:, covered], here)
+    matches = compare_with_library(result["endmembers"].values, library, result).matches
     about = {"long_name": "nearest spectrum of the library"}
     named = result.assign(
         library_name=("endmember", np.array([m.name for m in matches], dtype=np.str_), about),
@@ -97,6 +97,71 @@ def name_endmembers(result: xr.Dataset, library: SpectralLibrary, *, rename: boo
         new = [m.name if m.angle < NAMING_ANGLE else kept for m, kept in zip(matches, old, strict=True)]
         named = named.assign_coords(endmember=np.array(numbered(new), dtype=np.str_))
     return named
+
+
+@dataclass(frozen=True)
+class LibraryComparison:
+    """How far endmembers are from every spectrum of a library.
+
+    Parameters
+    ----------
+    library : SpectralLibrary
+        What they were compared with.
+    spectra : ndarray, shape (n, n_bands)
+        Its spectra on the bands of the endmembers, NaN where it has no value.
+    angles : ndarray, shape (r, n)
+        Radians, over the good bands that the library covers.
+    """
+
+    library: SpectralLibrary
+    spectra: np.ndarray
+    angles: np.ndarray
+
+    @property
+    def matches(self) -> list[LibraryMatch]:
+        """The nearest spectrum of each endmember, and the next of another material."""
+        return [nearest_match(angles, self.library) for angles in self.angles]
+
+
+def compare_with_library(
+    endmembers: np.ndarray, library: SpectralLibrary, holder: xr.DataArray | xr.Dataset
+) -> LibraryComparison:
+    """Compare spectra with every spectrum of a library.
+
+    Parameters
+    ----------
+    endmembers : ndarray, shape (r, n_bands)
+        Additive values.
+    library : SpectralLibrary
+        Brought to the bands with a Gaussian response (`fwhm`, or the distance between bands).
+    holder : DataArray or Dataset
+        The image or result whose bands the endmembers have, with wavelengths.
+
+    Raises
+    ------
+    OptionError
+        The image or result has no wavelengths.
+    DataError
+        The library covers fewer than 3 good bands.
+
+    Examples
+    --------
+    >>> import numpy as np, unmix
+    >>> from unmix.library_names import compare_with_library
+    >>> image = unmix.as_image(np.ones((2, 2, 3)), quantity="reflectance", wavelengths=[600.0, 700.0, 800.0])
+    >>> library = unmix.SpectralLibrary([[0.1, 0.3, 0.5], [0.3, 0.3, 0.4]], ["grass", "soil"], [600, 700, 800])
+    >>> compare_with_library(np.array([[0.2, 0.6, 1.0]]), library, image).matches[0].name
+    'grass'
+    """
+    what = "image" if isinstance(holder, xr.DataArray) else "result"
+    if "wavelength" not in holder.coords or not np.isfinite(holder.coords["wavelength"].values).any():
+        raise OptionError(f"the {what} has no wavelengths, so a library cannot be compared with it.")
+    spectra = _spectra_on(library, holder)
+    good = holder.coords["good_band"].values if "good_band" in holder.coords else np.ones(spectra.shape[1], bool)
+    covered = np.isfinite(spectra).any(axis=0) & good
+    if covered.sum() < 3:
+        raise DataError(f"the library has values in fewer than 3 of the {what}'s good bands: nothing can be named.")
+    return LibraryComparison(library, spectra, library_angles(endmembers[:, covered], spectra[:, covered]))
 
 
 def _spectra_on(library: SpectralLibrary, holder: xr.DataArray | xr.Dataset) -> np.ndarray:

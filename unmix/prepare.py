@@ -12,7 +12,6 @@ import xarray as xr
 
 from .blocks import Progress, sample_pixels
 from .errors import OptionError, UnmixWarning
-from .glass import Glass
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
 from .light.bands import select_bands
@@ -20,7 +19,8 @@ from .light.pixels import require_valid, with_mask
 from .options import Options
 from .readers import read
 from .result import Endmembers
-from .whole_slide import Judged, judge_slide
+from .slides.glass import Glass
+from .slides.judging import Judged, judge_slide
 
 
 @dataclass(frozen=True)

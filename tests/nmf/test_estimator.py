@@ -141,3 +141,15 @@ def test_tags_and_the_public_door() -> None:
 
     assert get_tags(SeparableNMF()).input_tags.positive_only
     assert unmix.SeparableNMF is SeparableNMF
+
+
+def test_a_callback_hears_every_iteration_of_the_fit(separable: tuple[np.ndarray, np.ndarray]) -> None:
+    X = separable[0] + 0.01 * np.random.default_rng(1).random((60, 12))
+    heard: list[tuple[float, np.ndarray]] = []
+    model = SeparableNMF(3, refinement="hals", max_iter=30)
+    model.fit(X, callback=lambda iteration, objective, A, E: heard.append((objective, E.copy())))
+    assert [value for value, _ in heard] == model.objective_history_[1:].tolist()
+    np.testing.assert_array_equal(heard[-1][1], model.components_)
+    heard.clear()
+    SeparableNMF(3).fit(X, callback=lambda iteration, objective: heard.append(objective))
+    assert heard == []

@@ -114,3 +114,21 @@ def test_refusals(pair: tuple, change: object, error: type[Exception], words: st
 def test_an_answer_that_does_not_belong_together_is_refused() -> None:
     with pytest.raises(DataError, match="as many endmembers"):
         JointRefinement(np.ones((4, 2)), (np.ones((3, 5)),), np.zeros(1), "", True)
+
+
+def test_a_callback_hears_each_images_own_endmembers(pair: tuple) -> None:
+    images, starts, _ = pair
+    heard: list[tuple[np.ndarray, tuple[np.ndarray, ...]]] = []
+
+    def hear(iteration: int, objective: float, A: np.ndarray, endmembers: tuple[np.ndarray, ...]) -> None:
+        assert not A.flags.writeable
+        heard.append((A.copy(), endmembers))
+
+    found = jointly(images, starts, max_iterations=5, callback=hear)
+    assert len(heard) == len(found.objective) - 1
+    np.testing.assert_array_equal(heard[-1][0], found.A)
+    for last, own in zip(heard[-1][1], found.endmembers, strict=True):
+        np.testing.assert_array_equal(last, own)
+    counted: list[int] = []
+    jointly(images, starts, max_iterations=5, callback=lambda iteration, objective: counted.append(iteration))
+    assert counted == list(range(1, len(found.objective)))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from unmix.errors import DataError, OptionError, UnmixWarning
-from unmix.nmf import solve_abundances
-from unmix.nmf.abundances import abundance_problem, kkt_residual
+from unmix.nmf import kkt_residual, solve_abundances
+from unmix.nmf.abundances import abundance_problem
 from unmix.nmf.quadratic import TABLE_LIMIT
 
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")

@@ -117,6 +117,20 @@ def test_callback_and_running_out_of_iterations() -> None:
     assert isinstance(found, SymmetricFactorisation)
 
 
+def test_a_callback_of_three_gets_the_factor_read_only() -> None:
+    S = np.kron(np.eye(2), np.ones((3, 3))) + 0.1
+    heard: list[np.ndarray] = []
+
+    def hear(iteration: int, objective: float, W: np.ndarray) -> None:
+        assert not W.flags.writeable
+        assert objective == pytest.approx(0.25 * ((S - W @ W.T) ** 2).sum())
+        heard.append(W.copy())
+
+    found = factorise_symmetric(S, 2, callback=hear)
+    assert len(heard) == len(found.objective) - 1
+    np.testing.assert_array_equal(heard[-1], found.W)
+
+
 @pytest.mark.parametrize(
     ("S", "r", "more", "error", "words"),
     [

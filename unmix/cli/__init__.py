@@ -6,7 +6,16 @@ import importlib
 
 import click
 
-COMMANDS = {"demo": "demo", "info": "info", "run": "run", "stains": "stains", "rank": "rank", "view": "view"}
+COMMANDS = {
+    "demo": "demo",
+    "info": "info",
+    "run": "run",
+    "stains": "stains",
+    "batch": "batch",
+    "rank": "rank",
+    "report": "report",
+    "view": "view",
+}
 
 
 class LazyCommands(click.Group):

@@ -199,18 +199,25 @@ def match_library(spectra: np.ndarray, library: SpectralLibrary) -> list[Library
     >>> match_library([[0.2, 1.0, 1.0]], library)[0].name
     'grass'
     """
-    matches = []
-    for spectrum in np.atleast_2d(np.asarray(spectra, np.float64)):
-        angles = np.nan_to_num(spectral_angle(spectrum[None], library.spectra), nan=np.pi)
-        best = int(np.argmin(angles))
-        others = [k for k in range(len(library)) if library.materials[k] != library.materials[best]]
-        runner = min(others, key=lambda k: angles[k], default=None)
-        if runner is None:
-            matches.append(LibraryMatch(library.names[best], float(angles[best]), "", float("inf")))
-            continue
-        margin = float(angles[runner] - angles[best])
-        matches.append(LibraryMatch(library.names[best], float(angles[best]), library.names[runner], margin))
-    return matches
+    found = np.atleast_2d(np.asarray(spectra, np.float64))
+    return [nearest_match(angles, library) for angles in library_angles(found, library.spectra)]
+
+
+def library_angles(spectra: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Return the angles (r, n) of spectra (r, n_bands) to references (n, n_bands), radians; pi where there is none."""
+    return np.array([np.nan_to_num(spectral_angle(one[None], references), nan=np.pi) for one in spectra])
+
+
+def nearest_match(angles: np.ndarray, library: SpectralLibrary) -> LibraryMatch:
+    """Return the match that the angles (n,) to each spectrum of a library mean."""
+    best = int(np.argmin(angles))
+    others = [k for k in range(len(library)) if library.materials[k] != library.materials[best]]
+    runner = min(others, key=lambda k: angles[k], default=None)
+    if runner is None:
+        return LibraryMatch(library.names[best], float(angles[best]), "", float("inf"))
+    return LibraryMatch(
+        library.names[best], float(angles[best]), library.names[runner], float(angles[runner] - angles[best])
+    )
 
 
 def numbered(names: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -109,12 +110,12 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.scale = scale
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any = None) -> SeparableNMF:
-        """Find the components of X (n_samples, n_features)."""
-        self.fit_transform(X, y)
+    def fit(self, X: ArrayLike, y: Any = None, *, callback: Callable[..., None] | None = None) -> SeparableNMF:
+        """Find the components of X (n_samples, n_features); `callback` hears every iteration, as in `refine`."""
+        self.fit_transform(X, y, callback=callback)
         return self
 
-    def fit_transform(self, X: ArrayLike, y: Any = None, **_: Any) -> np.ndarray:
+    def fit_transform(self, X: ArrayLike, y: Any = None, *, callback: Callable[..., None] | None = None) -> np.ndarray:
         """Find the components of X and return its abundances (n_samples, n_components_)."""
         matrix = validate_data(self, X, dtype=_DTYPES, ensure_non_negative=True)
         loss = self._checked_loss()
@@ -124,7 +125,7 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._start: Start | None = None
         self._start = self._measured(matrix, E)
         if self.refinement != "none":
-            E = self._refined(matrix, E)
+            E = self._refined(matrix, E, callback)
         self._unscaled, self._size = E, self._sizes(E)
         self.components_ = (E / self._size[:, None]).astype(matrix.dtype)
         self.n_components_ = r
@@ -166,7 +167,7 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Measure what the terms' weights count against, so that `transform` gives them the same weight."""
         return self._held(X, E, None).start if self._pixel_terms() else None
 
-    def _refined(self, X: np.ndarray, E: np.ndarray) -> np.ndarray:
+    def _refined(self, X: np.ndarray, E: np.ndarray, callback: Callable[..., None] | None) -> np.ndarray:
         """Return the components improved from the anchors E, and keep how that went."""
         found = refine(
             X,
@@ -177,6 +178,7 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             anchor_weight=self.anchor_weight,
             max_iterations=self.max_iter,
             tolerance=self.tol,
+            callback=callback,
         )
         self.objective_history_, self.n_iter_ = found.objective, len(found.objective) - 1
         return found.E

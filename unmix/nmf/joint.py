@@ -9,7 +9,7 @@ side, each times w_i^(1/beta): nothing new is solved. Equal weights let the imag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from ..errors import DataError, OptionError
 from .abundances import as_matrix
 from .losses import as_loss
-from .refine import refine
+from .refine import listener, refine
 from .terms import Anchored, FixedRows, SmoothBands, Term
 
 
@@ -55,6 +55,7 @@ def refine_jointly(
     weights: Sequence[float] | None = None,
     loss: str | float = "frobenius",
     terms: tuple[Term | FixedRows, ...] = (),
+    callback: Callable[..., None] | None = None,
     **settings: Any,
 ) -> JointRefinement:
     """Improve the abundances that several images share, and the endmembers of each.
@@ -72,9 +73,11 @@ def refine_jointly(
     terms : tuple of terms
         As in `refine`, for the endmembers side by side; `SmoothBands` does not join one image's bands to the next's.
         `FixedRows` holds a material in all images.
+    callback : callable, optional
+        Called as ``callback(iteration, objective)``, or ``callback(iteration, objective, A, endmembers)`` where it
+        takes four: a read-only view of A, to be copied by whoever keeps it, and the endmembers of each image.
     **settings
-        Further settings of `refine`: A, update, anchor_weight, n_coordinates, max_iterations, tolerance, callback. The
-        callback gets the scaled endmembers side by side.
+        Further settings of `refine`: A, update, anchor_weight, n_coordinates, threads, max_iterations, tolerance.
 
     Returns
     -------
@@ -113,10 +116,17 @@ def refine_jointly(
     X = np.hstack([X * X.dtype.type(size) for X, size in zip(Xs, sizes, strict=True)])
     E = np.hstack([E * size for E, size in zip(Es, sizes, strict=True)])
     terms = tuple(_side_by_side(term, sizes, ends) for term in terms)
-    found = refine(X, E, loss=loss, terms=terms, **settings)
-    parts = np.split(found.E, ends[:-1], axis=1)
-    own = tuple(part / size for part, size in zip(parts, sizes, strict=True))
-    return JointRefinement(found.A, own, found.objective, found.stop_reason, found.converged)
+    tell = listener(callback, 2)
+
+    def apart(E: np.ndarray) -> tuple[np.ndarray, ...]:
+        parts = np.split(E, ends[:-1], axis=1)
+        return tuple(part / size for part, size in zip(parts, sizes, strict=True))
+
+    def hear(iteration: int, objective: float, A: np.ndarray, E: np.ndarray) -> None:
+        tell(iteration, objective, A, apart(E))
+
+    found = refine(X, E, loss=loss, terms=terms, callback=hear, **settings)
+    return JointRefinement(found.A, apart(found.E), found.objective, found.stop_reason, found.converged)
 
 
 def balance(images: Sequence[np.ndarray], beta: float = 2.0) -> list[float]:

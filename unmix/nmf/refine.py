@@ -187,14 +187,14 @@ def iterate(
 
     Without a tolerance all iterations are run, unless the objective becomes zero.
     """
-    tell = _listener(callback)
+    tell = listener(callback, len(method.factors))
     history = [method.objective]
     for iteration in range(1, int(max_iterations) + 1):
         if history[-1] <= zero * method.size:
             return Run(np.array(history), "the objective is zero to rounding", True)
         method.step()
         history.append(method.objective)
-        tell(iteration, history[-1], *method.factors)
+        tell(iteration, history[-1], *(_read_only(factor) for factor in method.factors))
         if tolerance is not None and history[-2] - history[-1] <= tolerance * history[-2]:
             reason = f"the objective fell by less than {tolerance:g} in an iteration"
             return Run(np.array(history), reason, True)
@@ -244,22 +244,21 @@ def _thread_count(threads: int | None) -> int:
     return int(threads)
 
 
-def _listener(callback: Callable[..., None] | None) -> Callable[..., None]:
+def listener(callback: Callable[..., None] | None, n_factors: int) -> Callable[..., None]:
     """Return a function of (iteration, objective, *factors) that calls back with as much as the callback takes."""
     if callback is None:
         return lambda iteration, objective, *factors: None
     try:
-        inspect.signature(callback).bind(0, 0.0, None, None)
+        inspect.signature(callback).bind(0, 0.0, *[None] * n_factors)
     except (TypeError, ValueError):
         return lambda iteration, objective, *factors: callback(iteration, objective)
+    return callback
 
-    def tell(iteration: int, objective: float, *factors: np.ndarray) -> None:
-        views: list[Any] = [factor.view() for factor in factors]
-        for view in views:
-            view.flags.writeable = False
-        callback(iteration, objective, *views)
 
-    return tell
+def _read_only(factor: np.ndarray) -> np.ndarray:
+    view = factor.view()
+    view.flags.writeable = False
+    return view
 
 
 def _require_number(name: str, value: Any) -> None:

@@ -75,7 +75,8 @@ def factorise_symmetric(
     seed : int
         For the sketch of a sparse S, and for the start where S has fewer than r groups of its own.
     callback : callable, optional
-        Called as ``callback(iteration, objective)``.
+        Called as ``callback(iteration, objective)``, or ``callback(iteration, objective, W)`` where it takes three: a
+        read-only view, to be copied by whoever keeps it.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def factorise_symmetric(
     require_rank_possible(r, graph.n, graph.n)
     start = _start(S, graph, int(r), seed) if W is None else _given(W, graph.n, int(r))
     method = _CoordinateDescent(graph, start)
-    run = iterate(method, _ZERO, max_iterations, tolerance, None if callback is None else _plain(callback))
+    run = iterate(method, _ZERO, max_iterations, tolerance, callback)
     if not run.converged:
         warnings.warn(
             f"symmetric factorisation {run.stop_reason}; the best so far is returned.", ConvergenceWarning, stacklevel=2
@@ -202,7 +203,3 @@ def _start(S: Any, graph: _Graph, r: int, seed: int) -> np.ndarray:
     own = columns[anchors, np.arange(r)]
     lengths = np.linalg.norm(columns, axis=0)
     return np.ascontiguousarray(columns / np.sqrt(np.where(own > 1e-3 * lengths, own, np.maximum(lengths, 1e-300))))
-
-
-def _plain(callback: Callable[..., None]) -> Callable[[int, float], None]:
-    return lambda iteration, objective: callback(iteration, objective)

@@ -134,6 +134,19 @@ def save_figure(
     return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
 
+def subtitle(result: xr.Dataset) -> str:
+    """Return number of endmembers, size, quantity and constraint in one line."""
+    r, constraint = result.sizes["endmember"], result.attrs.get("constraint")
+    noun = "stain" if quantity(result) == "brightfield" else "endmember"
+    facts = [
+        f"{r} {noun}{'' if r == 1 else 's'}",
+        f"{result.sizes['y']:,} × {result.sizes['x']:,} pixels, {result.sizes['band']:,} bands",
+        quantity(result).replace("_", " ") if quantity(result) != "unknown" else "",
+        str(constraint).replace("_", " ") if constraint else "",
+    ]
+    return "   ·   ".join(fact for fact in facts if fact)
+
+
 def caption(result: xr.Dataset) -> str:
     """Return the line of key figures under a summary."""
     attrs = result.attrs
@@ -162,17 +175,4 @@ def _tiles_figure(tiles: list[Tile], ratio: float) -> Figure:
 def _draw_header(page: Page, result: xr.Dataset) -> None:
     """Write what was unmixed and how."""
     page.fitted(MARGIN, 0.32, source_name(result) or "Unmixing result", 16, _INSIDE, weight="bold")
-    page.fitted(MARGIN, 0.6, _subtitle(result), 9.5, _INSIDE, color=GREY)
-
-
-def _subtitle(result: xr.Dataset) -> str:
-    """Return number of endmembers, size, quantity and constraint in one line."""
-    r, constraint = result.sizes["endmember"], result.attrs.get("constraint")
-    noun = "stain" if quantity(result) == "brightfield" else "endmember"
-    facts = [
-        f"{r} {noun}{'' if r == 1 else 's'}",
-        f"{result.sizes['y']:,} × {result.sizes['x']:,} pixels, {result.sizes['band']:,} bands",
-        quantity(result).replace("_", " ") if quantity(result) != "unknown" else "",
-        str(constraint).replace("_", " ") if constraint else "",
-    ]
-    return "   ·   ".join(fact for fact in facts if fact)
+    page.fitted(MARGIN, 0.6, subtitle(result), 9.5, _INSIDE, color=GREY)

@@ -86,7 +86,8 @@ def _grid(n_tiles: int, n_columns: int, ratio: float, width: float, tallest: flo
 
 
 def _worth(grid: TileGrid, width: float) -> float:
-    """Return the share of the grid that is map, less where it makes the page too tall or the maps too small."""
+    """Return the share of the grid that is map, less where the page gets too tall, maps too small or gaps wide."""
     area = grid.map_width * grid.map_height
     fill = grid.n_tiles * area / (width * grid.height)
-    return fill * min(1.0, _TALLEST_GRID / grid.height) ** 2 * min(1.0, area / _AMPLE_MAP) ** 0.35
+    narrow = (grid.map_width / grid.slot_width) ** 0.5
+    return fill * narrow * min(1.0, _TALLEST_GRID / grid.height) ** 2 * min(1.0, area / _AMPLE_MAP) ** 0.25

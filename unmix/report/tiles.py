@@ -35,13 +35,13 @@ class Tile:
     scale: tuple[float, float] | None = None
 
 
-def map_tiles(result: xr.Dataset) -> list[Tile]:
+def map_tiles(result: xr.Dataset, limit: int = LONGEST_SIDE) -> list[Tile]:
     """Return a tile an endmember.
 
     Fractions share the scale 0 to 1 (or 0 to their largest where the constraint lets them exceed it). Concentrations
     and counts have a scale each, up to their brightest half per cent, white to stain or black to light.
     """
-    maps, names, hues = reduced(result["abundances"], LONGEST_SIDE), labels(result), colours(result)
+    maps, names, hues = reduced(result["abundances"], limit), labels(result), colours(result)
     if is_stained(result) or quantity(result) == "counts":
         coloured = stain_gradient if is_stained(result) else light_gradient
         return [
@@ -56,21 +56,21 @@ def map_tiles(result: xr.Dataset) -> list[Tile]:
     ]
 
 
-def overview_tiles(result: xr.Dataset, image: xr.DataArray | None) -> list[Tile]:
+def overview_tiles(result: xr.Dataset, image: xr.DataArray | None, limit: int = LONGEST_SIDE) -> list[Tile]:
     """Return the image, where it is given, and the composite of the maps, where there are several."""
-    shown = [] if image is None else [Tile("image", picture(image, LONGEST_SIDE))]
+    shown = [] if image is None else [Tile("image", picture(image, limit))]
     if result.sizes["endmember"] == 1:
         return shown
     title = "stains together" if is_stained(result) else "all together"
-    return [*shown, Tile(title, composite(result, LONGEST_SIDE))]
+    return [*shown, Tile(title, composite(result, limit))]
 
 
-def diagnostic_tiles(result: xr.Dataset) -> list[Tile]:
+def diagnostic_tiles(result: xr.Dataset, limit: int = LONGEST_SIDE) -> list[Tile]:
     """Return the residual and, where there is one, the brightness."""
-    residual = reduced(result["residual"], LONGEST_SIDE)
+    residual = reduced(result["residual"], limit)
     tiles = [Tile("residual", residual, INK, named_gradient("magma"), (0.0, brightest(residual)))]
     if "brightness" in result:
-        brightness = reduced(result["brightness"], LONGEST_SIDE)
+        brightness = reduced(result["brightness"], limit)
         tiles.append(Tile("brightness", brightness, INK, named_gradient("gray"), (0.0, brightest(brightness))))
     return tiles
 

@@ -18,8 +18,9 @@ from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
+from .panel_pins import known_to, say_pins, show_pins
 from .recipe import Recipe
-from .request import Known, Request
+from .request import Request
 from .running import Runner
 from .session import session_of
 from .settings import default_options
@@ -46,6 +47,7 @@ class UnmixPanel(PanelControls):
         self.session = session_of(napari_viewer)
         self.runner = Runner(napari_viewer, self)
         self._layers: list[Any] = []
+        self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
         self._said: set[str] = set()
         self._connect()
@@ -65,6 +67,8 @@ class UnmixPanel(PanelControls):
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
         self.session.run_changed.connect(self._show_findings)
+        self.session.endmembers_changed.connect(self._show_findings)
+        self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
         self._suggesting = Latest(self)
         self.runner.changed.connect(self._show_running)
@@ -83,6 +87,7 @@ class UnmixPanel(PanelControls):
         heard = [
             (session.endmembers_changed, self._show_pins),
             (session.run_changed, self._show_findings),
+            (session.endmembers_changed, self._show_findings),
             (session.endmembers_changed, refresh),
             (session.run_changed, refresh),
         ]
@@ -162,15 +167,13 @@ class UnmixPanel(PanelControls):
         self._form.setRowVisible(self.stains_box, stains)
         self._form.setRowVisible(self.count_row, not stains)
         self.options_form.show_door("stains" if stains else "run")
+        self._say_pins()
 
     @property
-    def _shows_run_of_layer(self) -> bool:
+    def shows_run_of_layer(self) -> bool:
         """Whether the current run, and so the list of endmembers, is that of the chosen layer."""
         current = self.session.current
         return self._source is not None and (current is None or current.source_id == self._source.identity)
-
-    def _known(self) -> Known | None:
-        return self.session.known() if self._shows_run_of_layer else None
 
     def _request(self) -> Request:
         """Return what the controls ask for; the layer is looked at again, it may have been moved or scaled."""
@@ -180,8 +183,8 @@ class UnmixPanel(PanelControls):
         if kind != source.quantity or (source.guessed and kind != "unknown"):
             options["quantity"] = kind
         if self.separates_stains:
-            return Request(source, stains=self.stains_box.currentData(), known=self._known(), options=options)
-        return Request(source, n_endmembers=self.count_box.value(), known=self._known(), options=options)
+            return Request(source, stains=self.stains_box.currentData(), known=known_to(self), options=options)
+        return Request(source, n_endmembers=self.count_box.value(), known=known_to(self), options=options)
 
     def suggest(self, *_: Any) -> None:
         """Set the number of endmembers to what the image seems to hold; it is looked at in a worker."""
@@ -221,6 +224,9 @@ class UnmixPanel(PanelControls):
             self.stains_box.setCurrentIndex(self.stains_box.findData(recipe.stains))
         if recipe.known is not None:
             self.session.set_known(recipe.known)
+            self.count_box.setValue(recipe.n_endmembers or len(recipe.known.names))
+        else:
+            self.session.pin_all(False)
 
     def _restore_defaults(self, *_: Any) -> None:
         self.options_form.restore_defaults()
@@ -278,17 +284,18 @@ class UnmixPanel(PanelControls):
 
     def _show_findings(self) -> None:
         current = self.session.current
-        if current is not None and self._shows_run_of_layer and not self.running:
-            text = findings(current.result, colours_in(current.layers), current.warnings)
+        if current is not None and self.shows_run_of_layer and not self.running:
+            chosen = {pure.name: pure.colour for pure in self.session.endmembers}
+            text = findings(current.result, {**colours_in(current.layers), **chosen}, current.warnings)
             self.findings_label.setText(text)
         else:
             self.findings_label.setText("")
 
     def _show_pins(self) -> None:
-        said = self.session.pins_said() if self._shows_run_of_layer else ""
-        self.pins_label.setText(said)
-        self.pins_label.setVisible(bool(said))
-        self.count_box.setEnabled(not self.running and self._source is not None and self._known() is None)
+        show_pins(self)
+
+    def _say_pins(self, *_: Any) -> None:
+        say_pins(self)
 
     def _show_progress(self, stage: str, done: int, total: int) -> None:
         self.progress_bar.setRange(0, total)
@@ -309,5 +316,5 @@ class UnmixPanel(PanelControls):
             self.results,
         ):
             control.setEnabled(idle)
-        self.count_box.setEnabled(idle and self._known() is None)
+        self.stains_box.setEnabled(idle and known_to(self) is None)
         self.progress_bar.setVisible(self.runner.active is not None)

@@ -47,7 +47,10 @@ class SpectraControls(QWidget):
         )
         self.pin_button = button("Pin all", "Pin every endmember, or none: the next run uses them as they are.")
         self.delete_button = button("Delete", "Leave the selected endmember out of the next run.")
-        self.export_button = button("Export", "Save the curves as CSV, or the plot as PNG or SVG.")
+        self.library_button = button(
+            "Library…", "Compare the endmembers with a spectral library: take its names, or pin its spectra."
+        )
+        self.export_button = button("Export…", "Save the curves as CSV, or the plot as PNG or SVG.")
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -57,6 +60,7 @@ class SpectraControls(QWidget):
         top.addWidget(QLabel("draw"))
         top.addWidget(self.height_box)
         top.addWidget(self.here_label, 1)
+        top.addWidget(self.export_button)
         left, right = QWidget(), QWidget()
         plotted = QVBoxLayout(left)
         plotted.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +72,7 @@ class SpectraControls(QWidget):
         grid = QGridLayout()
         grid.setSpacing(3)
         buttons: list[QWidget] = [self.draw_button, self.use_button, self.replace_button]
-        buttons += [self.pin_button, self.delete_button, self.export_button]
+        buttons += [self.pin_button, self.delete_button, self.library_button]
         for k, one in enumerate(buttons):
             one.setMinimumWidth(86)
             grid.addWidget(one, k // 3, k % 3)

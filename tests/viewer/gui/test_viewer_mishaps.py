@@ -108,7 +108,7 @@ def test_docks_before_anything_was_run(qtbot, desk, image):
     source = add(viewer, image)
     settled(qtbot, panel, spectra)
     viewer.cursor.position = tuple(source.data_to_world((0, 3, 4)))
-    spectra._look_here()
+    spectra.mouse.look()
     assert spectra.plot.keys == ("here",)
     assert not explore.tabs.isEnabled()
     spectra.use_button.click()

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, map_blocks, sample_positions
+from ..blocks import Block, Progress, map_blocks, sample_positions
+from ..image import as_image, pixel_size
+from ..light.beer_lambert import estimate_white_point
+from ..readers.pyramid import Pyramid, pixels_of, pyramid_of
+from ..result import Endmembers
+from ..writers.slide_tiff import LARGE_PIXELS
 from .glass import Glass
-from .image import as_image, pixel_size
-from .light.beer_lambert import estimate_white_point
-from .readers.pyramid import Pyramid, pixels_of, pyramid_of
-from .result import Endmembers
-from .writers.slide_tiff import LARGE_PIXELS
 
 _OVERVIEW_PIXELS, _OVERVIEW_MOST = 8_000_000, 64_000_000
 _FIT_MICROMETRES = 1.1

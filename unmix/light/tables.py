@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .light.additive import Additive
-from .light.beer_lambert import optical_density_table
-from .nmf.abundances import AbundanceProblem
+from ..nmf.abundances import AbundanceProblem
+from .additive import Additive
+from .beer_lambert import optical_density_table
 
 _MOST_STAINS = 3
 _CONDITION_LIMIT = 1e6
@@ -32,7 +32,7 @@ class LightTables:
     G, inverse : ndarray, shape (r, r)
         Products of the endmembers, and their inverse.
     sets : tuple of ndarray
-        The table of passive sets.
+        The table of passive sets, see `pivot_table`.
     """
 
     products: np.ndarray
@@ -48,10 +48,10 @@ class LightTables:
 
         Returns the sum of squared residuals, the sum of squared densities, and how many pixels were solved and clear.
         """
-        from .light_kernel import solve_light
+        from .table_kernel import solve_light
 
         misfit, squares, n_solved, n_clear = solve_light(
-            values, valid, clear, self.products, self.squares, self.G, self.inverse, *self.sets, maps
+            values, valid, clear, self.products, self.squares, self.G, self.inverse, self.sets, maps
         )
         return float(misfit), float(squares), int(n_solved), int(n_clear)
 
@@ -67,5 +67,4 @@ def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> 
         return None
     density = optical_density_table(dtype, rule.white_point).astype(np.float64)
     products = np.ascontiguousarray(density[:, :, None] * problem.E.T[:, None, :])
-    P, c = problem.tables[:2]
-    return LightTables(products, density**2, G, np.linalg.inv(G), (P, c))
+    return LightTables(products, density**2, G, np.linalg.inv(G), problem.free)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blocks import Block
+from ..blocks import Block
 
 
 @dataclass(frozen=True)

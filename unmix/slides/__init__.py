@@ -1,0 +1,1 @@
+"""Whole slides: what of them is judged, and where they show nothing."""
