@@ -71,6 +71,11 @@ def lazy_array(source: Source) -> Any:
     return array
 
 
+def source_of(array: Any) -> Source | None:
+    """Return the `Source` behind an array that `lazy_array` made and nobody has changed since, else None."""
+    return _SOURCES.get(getattr(array, "name", ""))
+
+
 def blocks_of(image: xr.DataArray) -> list[Block]:
     """Cut an image into blocks along its own grain: whole rows in memory, the file's chunks when lazy."""
     height, width, n_bands = image.shape
@@ -156,7 +161,7 @@ def for_blocks(
 def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the valid pixels of one block; a view where the image is in memory."""
     valid = image.coords["valid"].data
-    source, rule = _SOURCES.get(getattr(image.data, "name", "")), usable_pixels(valid)
+    source, rule = source_of(image.data), usable_pixels(valid)
     if source is not None and (rule is not None or not hasattr(valid, "dask")):
         values = source[(*block.window, slice(None))]
         return values, valid[block.window] if rule is None else rule.of(values, block.window)
@@ -174,7 +179,7 @@ def load_pixels(image: xr.DataArray, block: Block, y: np.ndarray, x: np.ndarray)
     Where the file lets pixels be picked, the others are neither converted nor, where whole rows are spared, read.
     """
     valid = image.coords["valid"].data
-    source, rule = _SOURCES.get(getattr(image.data, "name", "")), usable_pixels(valid)
+    source, rule = source_of(image.data), usable_pixels(valid)
     if source is not None and hasattr(source, "pick") and (rule is not None or not hasattr(valid, "dask")):
         values = source.pick(block.window, y, x)
         return values, valid[y, x] if rule is None else rule.of(values, (y, x))
