@@ -17,7 +17,12 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"errors", "quantity"}),),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
-    (frozenset({"blocks", "scratch"}), frozenset({"light"}), frozenset({"materials"}), frozenset({"provenance"})),
+    (
+        frozenset({"blocks", "scratch", "stores"}),
+        frozenset({"light"}),
+        frozenset({"materials"}),
+        frozenset({"provenance"}),
+    ),
     (frozenset({"fits"}), frozenset({"readers"}), frozenset({"writers"}), frozenset({"synthetic", "samples"})),
     (
         frozenset(
