@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping"}),),
+    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "usable_pixels"}),),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError, OptionError, UnmixWarning
+from .threads import over_rows, thread_count
 
 if TYPE_CHECKING:
     from .kernels import Programme
@@ -50,12 +51,13 @@ class AbundanceProblem:
     use_table: bool
     max_active: int = 0
 
-    def solve(self, X: np.ndarray) -> np.ndarray:
+    def solve(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
         """Return the abundances (n, r) of the rows of X (n, b), in the dtype of X; NaN rows stay NaN."""
         from .kernels import abundances_of_rows
 
         A = np.empty((len(X), len(self.E)), X.dtype)
-        abundances_of_rows(X, np.ascontiguousarray(self.Q.T, X.dtype), self._programme, A)
+        Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self._programme
+        over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads)
         return A
 
     def solve_with_residual(self, X: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,7 +149,12 @@ def tables_for(G: np.ndarray, constraint: str, use_table: bool) -> tuple[Table, 
 
 
 def solve_abundances(
-    X: ArrayLike, E: ArrayLike, constraint: str = "non_negative", *, max_active: int | None = None
+    X: ArrayLike,
+    E: ArrayLike,
+    constraint: str = "non_negative",
+    *,
+    max_active: int | None = None,
+    threads: int | None = None,
 ) -> np.ndarray:
     """Find how much of each endmember is in every pixel.
 
@@ -162,6 +169,8 @@ def solve_abundances(
         ``shade`` is a >= 0 with sum at most one.
     max_active : int, optional
         Most endmembers in one pixel: the best of all sets of at most so many, r at most 10.
+    threads : int, optional
+        Threads over rows; the number of cores when not given. The answer is the same.
 
     Returns
     -------
@@ -173,7 +182,7 @@ def solve_abundances(
     DataError
         Shapes do not match, or an endmember is zero or not finite.
     OptionError
-        The constraint is not known, or `max_active` cannot be had.
+        The constraint is not known, or `max_active` or `threads` cannot be had.
 
     References
     ----------
@@ -195,7 +204,7 @@ def solve_abundances(
         raise DataError(f"X has {matrix.shape[1]} bands and the endmembers have {problem.E.shape[1]}.")
     if max_active is not None:
         problem = _bounded(problem, max_active)
-    return problem.solve(matrix)
+    return problem.solve(matrix, thread_count(threads))
 
 
 def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:

@@ -102,6 +102,16 @@ class ScatterTab(QWidget):
         )
         table[0, 3] = 0
         self._picture.setLookupTable(table)
+        self._name_axes()
+
+    def _name_axes(self) -> None:
+        """Give each axis the name and the colour of its endmember."""
+        colours = {pure.name: pure.colour for pure in self.session.endmembers}
+        for side, box in (("bottom", self.x_box), ("left", self.y_box)):
+            axis = self.plot.getAxis(side)
+            axis.setLabel(box.currentText())
+            if (colour := colours.get(box.currentText())) is not None:
+                axis.setPen(pg.mkPen(tuple(round(255 * part) for part in colour), width=3))
 
     def refresh(self) -> None:
         """Offer the maps of the current run."""
@@ -133,11 +143,7 @@ class ScatterTab(QWidget):
         self._picture.setImage(counts, levels=(0.0, max(1.0, float(counts.max()))))
         self._picture.setRect(left, low, right - left, high - low)
         self.plot.setRange(xRange=(left, right), yRange=(low, high), padding=0.03)
-        colours = {pure.name: pure.colour for pure in self.session.endmembers}
-        for side, box in (("bottom", self.x_box), ("left", self.y_box)):
-            self.plot.getAxis(side).setLabel(box.currentText())
-            if (colour := colours.get(box.currentText())) is not None:
-                self.plot.getAxis(side).setPen(pg.mkPen(tuple(round(255 * part) for part in colour), width=2))
+        self._name_axes()
         self._again()
 
     def _again(self, *_: Any) -> None:

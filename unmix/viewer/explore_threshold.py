@@ -123,7 +123,7 @@ class ThresholdTab(QWidget):
         self.number.setSingleStep(self._top / 100)
         self._show_heights()
         if not keep:
-            self.number.setValue(round(self._top / 2, 4))
+            self.number.setValue(_short(self._top / 2))
         self._later.start()
 
     def _show_heights(self) -> None:
@@ -144,10 +144,10 @@ class ThresholdTab(QWidget):
         self._heights.ask(lambda: heights(np.asarray(values[::step, ::step]), top), draw)
 
     def _on_slider(self, step: int) -> None:
-        self.number.setValue(round(step * self._top / _STEPS, 6))
+        self.number.setValue(_short(step * self._top / _STEPS))
 
     def _on_line(self, *_: Any) -> None:
-        self.number.setValue(round(float(np.clip(self.line.value(), 0.0, self._top)), 6))
+        self.number.setValue(_short(float(np.clip(self.line.value(), 0.0, self._top))))
 
     def _on_number(self, value: float) -> None:
         with QSignalBlocker(self.slider), QSignalBlocker(self.line):
@@ -191,3 +191,8 @@ class ThresholdTab(QWidget):
             put_overlay(
                 self.viewer, source, THRESHOLD, above.mask, "labels", above.step, colormap=_DIMMED, opacity=0.75
             )  # fmt: skip
+
+
+def _short(value: float) -> float:
+    """Return a number with the few digits a threshold needs."""
+    return float(f"{value:.4g}")

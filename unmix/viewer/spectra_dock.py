@@ -47,6 +47,7 @@ class SpectraDock(SpectraControls):
         self.session = session_of(napari_viewer)
         self.view: SpectralView | None = None
         self.source: Any = None
+        self._unit = ""
         self.mouse = UnderMouse(self)
         self.regions = RegionMeans(self)
         self.library = FromLibrary(self)
@@ -153,8 +154,8 @@ class SpectraDock(SpectraControls):
         else:
             wavelengths, good = None, np.zeros(0, bool)
         with_counts = quantity == "counts" and run is not None
-        self.height_box.setCurrentIndex(1 if with_counts else 0)
         self._unit = quantity if unit in ("", "1") else unit
+        self.height_box.setCurrentIndex(1 if with_counts else 0)
         self.plot.set_bands(wavelengths, good, self.unit)
         self.draw_curves()
 

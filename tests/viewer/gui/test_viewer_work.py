@@ -199,6 +199,27 @@ def test_the_spectrum_under_the_mouse_and_where_a_curve_comes_from(qtbot, desk, 
     assert "here" not in dock.plot.keys
 
 
+def test_the_spread_of_a_run_and_of_a_region_is_shaded(qtbot, desk, image):
+    viewer, panel = desk
+    source = add(viewer, image, suggested_endmembers=2)
+    panel.options_form._knobs["uncertainty"].set_value(10)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
+    (key,) = dock.regions.means
+    assert set(dock.plot._bands_around) == {"endmember/endmember 1", "endmember/endmember 2"}
+    dock.table.choose(key)
+    dock.table.row_chosen.emit(key)
+    _, _, shade = dock.plot._bands_around[key]
+    inside = image.values[3:9, 4:10].reshape(-1, 12)
+    box, middle = shade.path().boundingRect(), inside.mean(axis=0)
+    assert box.top() == pytest.approx((middle - inside.std(axis=0)).min(), rel=1e-4)
+    assert box.bottom() == pytest.approx((middle + inside.std(axis=0)).max(), rel=1e-4)
+    for pure in panel.session.endmembers:
+        _, _, shade = dock.plot._bands_around[f"endmember/{pure.name}"]
+        assert shade.path().boundingRect().bottom() == pytest.approx(np.nanmax(pure.high), rel=1e-4)
+
+
 def test_a_colour_is_that_of_curve_map_and_row(qtbot, desk, image):
     from qtpy.QtGui import QColor
 
