@@ -245,15 +245,14 @@ class UnmixPanel(PanelControls):
         """Run the pipeline on the chosen layer."""
         if self.running or self.layer is None:
             return
+        self.progress_bar.setRange(0, 0)
+        self.progress_bar.setFormat("")
         try:
-            request = self._request()
+            self.runner.start(self._request())
         except UnmixError as error:
             self._refuse(str(error))
             return
         self.findings_label.setText("")
-        self.progress_bar.setRange(0, 0)
-        self.progress_bar.setFormat("")
-        self.runner.start(request)
 
     def start_on_view(self, *_: Any) -> None:
         """Make a layer of what is on screen and run the pipeline on it, with what the controls ask for."""
