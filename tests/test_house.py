@@ -14,10 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "quantity"}),),
+    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "usable_pixels"}),),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
-    (frozenset({"blocks", "scratch"}), frozenset({"light"}), frozenset({"materials"}), frozenset({"provenance"})),
+    (
+        frozenset({"blocks", "scratch", "engines"}),
+        frozenset({"light"}),
+        frozenset({"materials"}),
+        frozenset({"provenance"}),
+    ),
     (frozenset({"fits"}), frozenset({"readers"}), frozenset({"writers"}), frozenset({"synthetic", "samples"})),
     (
         frozenset(

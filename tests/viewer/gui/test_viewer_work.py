@@ -506,10 +506,10 @@ def test_cancel_in_the_activity_dock(qtbot, desk, image, monkeypatch):
     viewer, panel = desk
     add(viewer, image)
     panel.run_button.click()
-    qtbot.waitUntil(lambda: panel._activity._bar.n > 3, timeout=WAIT_MS)
-    assert panel._activity._bar.desc.startswith("Unmixing leaf: mapping the abundances")
-    panel._activity._bar.cancel()
-    qtbot.waitUntil(lambda: not panel.running and stopped == ["yes"] and not panel._runs, timeout=5000)
+    qtbot.waitUntil(lambda: panel.runner._activity._bar.n > 3, timeout=WAIT_MS)
+    assert panel.runner._activity._bar.desc.startswith("Unmixing leaf: mapping the abundances")
+    panel.runner._activity._bar.cancel()
+    qtbot.waitUntil(lambda: not panel.running and stopped == ["yes"] and not panel.runner.runs, timeout=5000)
 
 
 def test_suggesting_a_number(qtbot, desk, image):
