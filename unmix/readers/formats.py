@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ class Format:
 
 def find_format(path: Path, formats: Sequence[Format]) -> Format:
     """Return the format of a file, or raise `ReadError` saying what it is or which formats there are."""
-    if path.is_dir():
+    if os.path.isdir(path):  # a name too long for the disk is no folder either
         return _folder_format(path, formats)
     head, size = _head(path)
     if path.suffix.lower() == _MIRAX and head.startswith(_JPEG):
