@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "quantity"}),),
+    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "usable_pixels"}),),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (
-        frozenset({"blocks", "scratch", "stores"}),
+        frozenset({"blocks", "scratch", "stores", "engines"}),
         frozenset({"light"}),
         frozenset({"materials"}),
         frozenset({"provenance"}),

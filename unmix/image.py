@@ -2,7 +2,9 @@
 
 An image is an `xarray.DataArray` with dims ``("y", "x", "band")``, numpy- or Dask-backed, holding physical values.
 Coordinates: ``wavelength`` and ``fwhm`` (band; nanometres), ``good_band`` (band; bool), ``band_name`` (band),
-``valid`` (y, x; bool), ``y`` and ``x`` (pixel centres, when the image is georeferenced or calibrated), ``spatial_ref``.
+``spectral_axis`` (band; where the bands are no wavelengths: Raman shift, m/z, energy; ``long_name`` and ``units``),
+``valid`` (y, x; bool), ``y`` and ``x`` (pixel centres, when the image is georeferenced or calibrated), ``spatial_ref``;
+``latitude`` and ``longitude`` (y, x; swaths, in sensor geometry).
 Attributes: ``quantity``, ``white_point``, ``source``, ``name``. What was recorded on disk lives in ``.encoding``.
 """
 
@@ -15,7 +17,10 @@ import numpy as np
 import xarray as xr
 
 from .errors import DataError, OptionError
+from .named_axes import PLACE_COORDS, band_coords, letter_of, nodata_of, one_cube, with_our_names
 from .quantity import QUANTITIES, check_quantity
+from .spectral_axis import SpectralAxis
+from .usable_pixels import UsablePixels, keep_rule, masked, usable_of
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
 
 DIMS = ("y", "x", "band")
 
-_BAND_COORDS = ("wavelength", "fwhm", "good_band", "band_name")
 _SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 512
 
@@ -35,6 +39,7 @@ def as_image(
     fwhm: ArrayLike | None = None,
     good_bands: ArrayLike | None = None,
     band_names: Sequence[str] | None = None,
+    spectral_axis: SpectralAxis | None = None,
     quantity: str | None = None,
     valid: ArrayLike | None = None,
     white_point: ArrayLike | None = None,
@@ -51,16 +56,20 @@ def as_image(
 
     Parameters
     ----------
-    values : array_like, shape (y, x, band), or DataArray with a ``band`` dimension
+    values : array_like, shape (y, x, band), DataArray or Dataset
         Recorded or physical values, numpy- or Dask-backed. Not copied unless `scale` is given.
-        A DataArray may have its dimensions in any order and brings its own coordinates; pixels whose good bands all
-        equal its ``_FillValue`` attribute are not valid. Neither are masked pixels of a numpy masked array.
+        A DataArray may have its dimensions in any order and under any usual name (bands first as rioxarray has them,
+        ``lat`` and ``lon``, ``wavelength``), and brings its own coordinates, CRS and wavelengths; a Dataset has one
+        such variable. Pixels whose good bands all equal its ``_FillValue`` attribute are not valid. Neither are masked
+        pixels of a numpy masked array.
     wavelengths, fwhm : array_like, shape (band,), optional
         Band centres and widths in nanometres, in file order; NaN where unknown.
     good_bands : array_like of bool, shape (band,), optional
         False where a band is not to be used. Bands that are all NaN are never good.
     band_names : sequence of str, optional
         One name a band.
+    spectral_axis : SpectralAxis, optional
+        Where the bands are when that is no wavelength: Raman shift, m/z, energy.
     quantity : {'reflectance', 'radiance', 'counts', 'brightfield', 'optical_density', 'unknown'}, optional
         What the numbers are. Guessed from a small fixed sample when not given.
     valid : array_like of bool, shape (y, x), optional
@@ -100,9 +109,9 @@ def as_image(
     >>> image.dims, image.attrs["quantity"]
     (('y', 'x', 'band'), 'unknown')
     """
-    if isinstance(values, xr.DataArray):
-        given = _given_by(values, scale)
-        data: Any = _spatial_first(values).data
+    data: Any
+    if isinstance(values, (xr.DataArray, xr.Dataset)):
+        data, given = _given_by(one_cube(values), scale)
     else:
         given = _given_by_mask(values) if isinstance(values, np.ma.MaskedArray) else {}
         data = values if hasattr(values, "dask") else np.asarray(values)
@@ -125,9 +134,11 @@ def as_image(
 
     image = xr.DataArray(data, dims=DIMS, coords={key: ("band", value) for key, value in bands.items()})
     image.name = None  # else a lazy image is called by the hash of its graph
-    for key in ("y", "x", "spatial_ref"):
-        if key in given:
-            image = image.assign_coords({key: given[key]})
+    other = given.get("spectral_axis") if spectral_axis is None else spectral_axis
+    if other is not None:
+        _per_band(other.values, None, n_bands, "spectral_axis", np.float64)
+        image = image.assign_coords(spectral_axis=other.coordinate)
+    image = image.assign_coords({key: given[key] for key in PLACE_COORDS if key in given})
     masks = [_as_mask(mask, data.shape[:2]) for mask in (given.get("valid"), valid) if mask is not None]
     image = image.assign_coords(valid=(("y", "x"), _valid_pixels(data, bands["good_band"], masks, nodata)))
     image = _placed(image, pixel_size, pixel_unit, crs, transform)
@@ -219,22 +230,22 @@ def _divided(values: Any, scale: float) -> Any:
     return values.astype(np.float32) / np.float32(scale)
 
 
-def _given_by(image: xr.DataArray, scale: float | None) -> dict[str, Any]:
-    factor, offset = image.attrs.get("scale_factor", 1), image.attrs.get("add_offset", 0)
-    if scale is None and (factor != 1 or offset != 0):
+def _given_by(values: xr.DataArray, scale: float | None) -> tuple[Any, dict[str, Any]]:
+    """Return the array (y, x, band) of a DataArray and everything it brings."""
+    factor, offset = values.attrs.get("scale_factor", 1), values.attrs.get("add_offset", 0)
+    if scale is None and (np.any(np.asarray(factor) != 1) or np.any(np.asarray(offset) != 0)):
         raise DataError(
             f"the values are not physical yet: scale_factor={factor} and add_offset={offset} wait in attrs. "
             "Open the file with mask_and_scale=True, or give scale=."
         )
-    given: dict[str, Any] = {"attrs": image.attrs, "encoding": image.encoding, "nodata": image.attrs.get("_FillValue")}
+    image = with_our_names(values)
     coords = image.coords
-    for key in _BAND_COORDS:
-        if key in coords and coords[key].dims == ("band",):
-            given[key] = coords[key].values
+    given: dict[str, Any] = {"attrs": values.attrs, "encoding": values.encoding, "nodata": nodata_of(values)}
+    given |= band_coords(image, next((str(d) for d in values.dims if letter_of(str(d)) == "b"), ""))
     if "valid" in coords and set(coords["valid"].dims) == {"y", "x"}:
         given["valid"] = coords["valid"].transpose("y", "x").data
-    given.update({key: coords[key] for key in ("y", "x", "spatial_ref") if key in coords})
-    return given
+    given.update({key: coords[key] for key in PLACE_COORDS if key in coords})
+    return image.data, given
 
 
 def _given_by_mask(values: np.ma.MaskedArray) -> dict[str, Any]:
@@ -243,14 +254,6 @@ def _given_by_mask(values: np.ma.MaskedArray) -> dict[str, Any]:
         return {}
     good = ~hidden.all(axis=(0, 1))
     return {"good_band": good, "valid": ~hidden[:, :, good].any(axis=2)}
-
-
-def _spatial_first(image: xr.DataArray) -> xr.DataArray:
-    if set(image.dims) != set(DIMS):
-        raise DataError(
-            f"a DataArray image needs the dimensions y, x and band; got {image.dims}. Rename or select them first."
-        )
-    return image.transpose(*DIMS)
 
 
 def _per_band(value: Any, given: Any, n_bands: int, argument: str, dtype: type) -> np.ndarray | None:
@@ -297,34 +300,21 @@ def _good_bands(values: Any, sample: np.ndarray, flagged: np.ndarray | None) -> 
 def _valid_pixels(values: Any, good: np.ndarray, masks: Sequence[Any], nodata: float | None) -> Any:
     if hasattr(values, "dask"):
         if values.dtype.kind == "f" or nodata is not None:
-            valid = values.map_blocks(_usable, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+            valid = values.map_blocks(usable_of, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+            keep_rule(valid, UsablePixels(good, nodata))
         else:  # integers without nodata need not be looked at: one True that stands for all takes no memory
             valid = np.broadcast_to(np.True_, values.shape[:2])
         for mask in masks:
-            valid = valid & mask
+            valid = masked(valid, mask)
         return valid
     valid = np.ones(values.shape[:2], bool)
     if values.dtype.kind == "f" or nodata is not None:
         rows = max(1, (1 << 24) // max(1, values.shape[1] * values.shape[2]))
         for top in range(0, values.shape[0], rows):
-            valid[top : top + rows] = _usable(values[top : top + rows], good, nodata)
+            valid[top : top + rows] = usable_of(values[top : top + rows], good, nodata)
     for mask in masks:
         valid &= np.asarray(mask)
     return valid
-
-
-def _usable(block: np.ndarray, good: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Return where all good bands are finite and not all are nodata; only suspects are looked at closely."""
-    flat = block.reshape(-1, block.shape[2])
-    usable = np.ones(len(flat), bool)
-    if block.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            suspects = np.flatnonzero(~np.isfinite(flat @ np.ones(block.shape[2], block.dtype)))
-        usable[suspects] = np.isfinite(flat[suspects][:, good]).all(axis=1)
-    if nodata is not None:
-        suspects = np.flatnonzero(flat[:, np.argmax(good)] == nodata)
-        usable[suspects] &= ~(flat[suspects][:, good] == nodata).all(axis=1)
-    return usable.reshape(block.shape[:2])
 
 
 def _placed(image: xr.DataArray, size: Any, unit: str, crs: Any, transform: Any) -> xr.DataArray:

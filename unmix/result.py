@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from .errors import DataError
+from .named_axes import BAND_COORDS, PLACE_COORDS
 from .quantity import UNITS
 
 
@@ -66,7 +67,7 @@ class Endmembers:
 
 def make_endmember_set(image: xr.DataArray, found: Endmembers) -> xr.Dataset:
     """Return what a fit found as a Dataset with the image's band coordinates."""
-    bands = {k: image.coords[k] for k in ("wavelength", "fwhm", "good_band", "band_name") if k in image.coords}
+    bands = {k: image.coords[k] for k in BAND_COORDS if k in image.coords}
     variables: dict[str, Any] = {
         "endmembers": (
             ("endmember", "band"),
@@ -112,7 +113,7 @@ def make_result(
         The result, checked.
     """
     result = endmembers.drop_attrs(deep=False)
-    place = {k: image.coords[k] for k in ("y", "x", "spatial_ref") if k in image.coords}
+    place = {k: image.coords[k] for k in PLACE_COORDS if k in image.coords}
     result = result.assign_coords(place)
     result["abundances"] = (("endmember", "y", "x"), maps["abundances"], {"long_name": "abundance", "units": "1"})
     result["residual"] = (("y", "x"), maps["residual"], _attrs("root mean square residual over good bands", image))

@@ -41,7 +41,7 @@ def _facts(image: Any) -> list[tuple[str, str]]:
         ("recorded", _recorded(image.encoding)),
         ("quantity", f"{image.attrs['quantity']}{guessed}"),
         ("good bands", f"{int(good.sum())} of {n_bands}"),
-        ("wavelengths", _wavelengths(image)),
+        _spectral_range(image),
     ]
     size = pixel_size(image)
     if size is not None:
@@ -68,9 +68,13 @@ def _recorded(encoding: dict[str, Any]) -> str:
     return ", ".join([np.dtype(encoding["recorded_dtype"]).name, *changes])
 
 
-def _wavelengths(image: Any) -> str:
-    if "wavelength" not in image.coords:
-        return "none"
-    known = image.coords["wavelength"].values
-    known = known[np.isfinite(known)]
-    return f"{known.min():.1f} to {known.max():.1f} nm" if known.size else "none"
+def _spectral_range(image: Any) -> tuple[str, str]:
+    """Return what the bands count and from where to where."""
+    from ..spectral_axis import spectral_axis
+
+    axis = spectral_axis(image.coords)
+    if axis is None:
+        return "wavelengths", "none"
+    known = axis.values[np.isfinite(axis.values)]
+    name = "wavelengths" if axis.unit == "nm" else axis.name
+    return name, f"{known.min():.1f} to {known.max():.1f} {axis.unit}"

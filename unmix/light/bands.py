@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import DataError, OptionError, UnmixWarning
+from ..spectral_axis import spectral_axis
 
 _FEW = 2000
 
@@ -15,7 +16,9 @@ _FEW = 2000
 def select_bands(
     image: xr.DataArray, bands: tuple[float, float] | None = None, exclude: tuple[tuple[float, float], ...] = ()
 ) -> xr.DataArray:
-    """Keep the bands inside `bands` and flag those inside `exclude` as not good; both in nanometres, ends included.
+    """Keep the bands inside `bands` and flag those inside `exclude` as not good, ends included.
+
+    Both are in nanometres, or in the unit of the image's ``spectral_axis`` where it has that instead of wavelengths.
 
     Raises
     ------
@@ -24,23 +27,24 @@ def select_bands(
     """
     if bands is None and not exclude:
         return image
-    if "wavelength" not in image.coords or not np.isfinite(image.coords["wavelength"].values).any():
+    axis = spectral_axis(image.coords)
+    if axis is None:
         raise OptionError(
             "bands= and exclude= need wavelengths, and this image has none. Give them to as_image(wavelengths=)."
         )
+    positions = axis.values
     if bands is not None:
-        wavelength = image.coords["wavelength"].values
-        keep = (wavelength >= bands[0]) & (wavelength <= bands[1])
+        keep = (positions >= bands[0]) & (positions <= bands[1])
         if not keep.any():
-            span = f"{np.nanmin(wavelength):g} to {np.nanmax(wavelength):g} nm"
-            raise OptionError(f"bands={bands[0]:g}-{bands[1]:g} nm keeps no band; the image spans {span}.")
+            span = f"{np.nanmin(positions):g} to {np.nanmax(positions):g} {axis.unit}"
+            raise OptionError(f"bands={bands[0]:g}-{bands[1]:g} {axis.unit} keeps no band; the image spans {span}.")
         kept = np.flatnonzero(keep)
         whole = len(kept) == kept[-1] - kept[0] + 1
         image = image.isel(band=slice(int(kept[0]), int(kept[-1]) + 1) if whole else kept)
-    wavelength = image.coords["wavelength"].values
+        positions = positions[kept]
     good = image.coords["good_band"].values.copy()
     for low, high in exclude:
-        good &= ~((wavelength >= low) & (wavelength <= high))
+        good &= ~((positions >= low) & (positions <= high))
     if not good.any():
         raise OptionError("no good band is left after bands= and exclude=.")
     return image.assign_coords(good_band=("band", good))

@@ -52,7 +52,7 @@ class LightTables:
     E : ndarray, shape (r, 3)
         Two or three stains.
     sets : tuple of ndarray
-        The table of passive sets.
+        The table of passive sets, see `pivot_table`.
     """
 
     density: np.ndarray
@@ -97,11 +97,11 @@ class LightTables:
         frame[:, :, :3] = self.density[:, :, None] * axes[:, None, :]
         return frame, np.float32(cos), np.float32(sin)
 
-    def _of_three(self) -> tuple[np.ndarray, ...]:
+    def _of_three(self) -> tuple[Any, ...]:
         """Return the products of each value with the stains, its square, and the products of the stains."""
         G = self.E @ self.E.T
         products = np.ascontiguousarray(self.density[:, :, None] * self.E.T[:, None, :])
-        return products, self.density**2, G, np.linalg.inv(G), *self.sets
+        return products, self.density**2, G, np.linalg.inv(G), self.sets
 
 
 def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> LightTables | None:
@@ -113,4 +113,4 @@ def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> 
     if (G < 0).any() or np.linalg.cond(G) > _CONDITION_LIMIT or rule.white_point is None:
         return None
     density = optical_density_table(dtype, rule.white_point).astype(np.float64)
-    return LightTables(density, problem.E, problem.tables[:2])
+    return LightTables(density, problem.E, problem.free)

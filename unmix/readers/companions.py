@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import ReadError
+from ..spectral_axis import guessed_nanometres
 from .describe import Description
-from .wavelengths import guessed_nanometres
 
 _WAVELENGTHS = ("wavelengths", "wavelength")
 _GOOD = ("bbl", "good_bands", "good_band", "good_wavelengths")

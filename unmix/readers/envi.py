@@ -15,13 +15,13 @@ import xarray as xr
 
 from ..errors import ReadError, UnmixWarning
 from ..image import sample_rows
+from ..spectral_axis import in_nanometres
 from .describe import Description, make_image
 from .envi_header import Header, Layout, layout_of, read_header
 from .map_info import placement
 from .naming import shown
 from .raw_file import RawFile
 from .request import Request
-from .wavelengths import in_nanometres
 from .window import Physical
 
 DATA_SUFFIXES = ("", ".img", ".dat", ".bsq", ".bil", ".bip", ".raw", ".sli", ".bin", ".rfl")

@@ -18,12 +18,12 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ReadError, UnmixWarning
+from ..spectral_axis import in_nanometres
 from .companions import describe_by
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
 from .request import Request
-from .wavelengths import in_nanometres
 
 _MAX_OBJECTS = 10_000
 _COMPANION_SIZE = 100_000

@@ -18,11 +18,11 @@ import numpy as np
 import xarray as xr
 
 from ..errors import OptionError, ReadError, UnmixWarning
+from ..spectral_axis import in_nanometres
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
 from .request import Request
-from .wavelengths import in_nanometres
 
 _TIFF_STARTS = (b"II", b"MM")
 _SETTINGS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}

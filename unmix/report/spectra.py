@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..materials.colours import readable
+from ..spectral_axis import spectral_axis
 from ..writers.facts import colours, is_stained, labels, quantity
 from .page import GREY, RULE, Page, stain_gradient
 
@@ -86,12 +87,12 @@ def band_axis(result: xr.Dataset) -> tuple[np.ndarray, str, np.ndarray, np.ndarr
     n_bands = result.sizes["band"]
     good = result["good_band"].values if "good_band" in result.coords else np.ones(n_bands, bool)
     good = good & np.isfinite(result["endmembers"].values).all(axis=0)
-    nm = result["wavelength"].values if "wavelength" in result.coords else np.full(n_bands, np.nan)
-    if not good.any() or not np.isfinite(nm[good]).all():
+    axis = spectral_axis(result.coords)
+    if axis is None or not good.any() or not np.isfinite(axis.values[good]).all():
         return np.arange(1.0, n_bands + 1), "band", np.arange(n_bands), good
-    order = np.argsort(nm, kind="stable")
-    order = order[np.isfinite(nm[order])]
-    return nm[order], "wavelength (nm)", order, good[order]
+    order = np.argsort(axis.values, kind="stable")
+    order = order[np.isfinite(axis.values[order])]
+    return axis.values[order], axis.label, order, good[order]
 
 
 def _broken_where_bands_are_missing(x: np.ndarray, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

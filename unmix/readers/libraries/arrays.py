@@ -15,10 +15,10 @@ import numpy as np
 
 from ...errors import ReadError
 from ...materials.library import SpectralLibrary
+from ...spectral_axis import guessed_nanometres
 from ..limits import check_decoded_size
 from ..naming import one_line, shown
 from ..numpy_files import _array, _headers
-from ..wavelengths import guessed_nanometres
 
 _SPECTRA = ("lib", "datalib", "library", "spectra")
 _NAMES = ("names", "spectra_names")

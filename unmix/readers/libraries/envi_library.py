@@ -8,10 +8,10 @@ import numpy as np
 
 from ...errors import ReadError
 from ...materials.library import SpectralLibrary
+from ...spectral_axis import in_nanometres
 from ..envi_header import Header, layout_of, read_header
 from ..limits import check_decoded_size
 from ..naming import shown
-from ..wavelengths import in_nanometres
 
 _NO_VALUE = -1e30
 

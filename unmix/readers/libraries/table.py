@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import ReadError
 from ...materials.library import SpectralLibrary
+from ...spectral_axis import guessed_nanometres
 from ..naming import shown
-from ..wavelengths import guessed_nanometres
 
 MOST_COLUMNS, MOST_ROWS = 100_000, 100_000
 _MISSING = {"", "nan", "na", "null", "-"}
