@@ -23,7 +23,7 @@ _SHOWN = 1000
 
 def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
     """Refuse a folder that holds earlier outputs or cannot be written to, before anything is read."""
-    names = [one.file_name for one in FORMATS] + [FIGURE]
+    names = [file.name for one in FORMATS for file in one.files(folder / one.file_name)] + [FIGURE]
     existing = [folder / name for name in names if (folder / name).exists()]
     if existing and not overwrite:
         raise WriteError(f"{existing[0]} exists already. Choose another --out, or say --overwrite.")

@@ -97,7 +97,7 @@ def solve_two(values, valid, cells, down, across, frame, cos, sin, maps):
 
 
 @kernel
-def solve_three(values, valid, cells, down, across, products, squares, G, inverse, sets, maps):
+def solve_three(values, valid, cells, down, across, products, squares, G, inverse, T, t, maps):
     """Fill maps (4, h, w) of three stains from values (h, w, 3); see `LightTables.solve`."""
     h, w, _ = values.shape
     r = len(G)
@@ -125,7 +125,7 @@ def solve_three(values, valid, cells, down, across, products, squares, G, invers
                 a[k] = s
                 inside = inside and s >= 0.0
             if not inside:
-                found = solve_by_table(f, *sets, False, (1 << r) - 1, z)
+                found = solve_by_table(f, T, t, False, (1 << r) - 1, z)
                 if found < 0:
                     solve_by_active_set(G, f, False, a, g, z, passive, L)
                 else:

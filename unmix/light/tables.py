@@ -97,11 +97,11 @@ class LightTables:
         frame[:, :, :3] = self.density[:, :, None] * axes[:, None, :]
         return frame, np.float32(cos), np.float32(sin)
 
-    def _of_three(self) -> tuple[Any, ...]:
+    def _of_three(self) -> tuple[np.ndarray, ...]:
         """Return the products of each value with the stains, its square, and the products of the stains."""
         G = self.E @ self.E.T
         products = np.ascontiguousarray(self.density[:, :, None] * self.E.T[:, None, :])
-        return products, self.density**2, G, np.linalg.inv(G), self.sets
+        return products, self.density**2, G, np.linalg.inv(G), *self.sets
 
 
 def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> LightTables | None:
