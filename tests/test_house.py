@@ -14,11 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "cf_convention"}),),
+    (
+        frozenset(
+            {"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "usable_pixels", "cf_convention"}
+        ),
+    ),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (
-        frozenset({"blocks", "scratch", "ground_grid"}),
+        frozenset({"blocks", "scratch", "engines", "ground_grid"}),
         frozenset({"light"}),
         frozenset({"materials"}),
         frozenset({"provenance"}),

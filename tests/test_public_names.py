@@ -24,7 +24,10 @@ FUNCTIONS = {
     "write": ("result", {"formats", "overwrite"}),
 }
 CLASSES = ("Options", "SeparableNMF")
-MODULES = ("dye_references", "errors", "measure", "metrics", "nmf", "normalise", "stain_vectors", "synthetic")
+MODULES = (
+    "batch", "dye_references", "engines", "errors", "measure", "metrics", "nmf", "normalise", "stain_vectors",
+    "synthetic",
+)  # fmt: skip
 SOLVERS = ("successive_projection", "smoothed_successive_projection", "solve_abundances", "refine", "SeparableNMF")
 
 

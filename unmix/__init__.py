@@ -6,7 +6,18 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules=["dye_references", "errors", "measure", "metrics", "nmf", "normalise", "stain_vectors", "synthetic"],
+    submodules=[
+        "batch",
+        "dye_references",
+        "engines",
+        "errors",
+        "measure",
+        "metrics",
+        "nmf",
+        "normalise",
+        "stain_vectors",
+        "synthetic",
+    ],
     submod_attrs={
         "image": ["as_image"],
         "options": ["Options"],

@@ -16,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
+from .usable_pixels import usable_pixels
+
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(stage, done, total)``; raise `unmix.errors.Cancelled` from it to stop the run."""
@@ -69,6 +71,11 @@ def lazy_array(source: Source) -> Any:
     return array
 
 
+def source_of(array: Any) -> Source | None:
+    """Return the `Source` behind an array that `lazy_array` made and nobody has changed since, else None."""
+    return _SOURCES.get(getattr(array, "name", ""))
+
+
 def blocks_of(image: xr.DataArray) -> list[Block]:
     """Cut an image into blocks along its own grain: whole rows in memory, the file's chunks when lazy."""
     height, width, n_bands = image.shape
@@ -110,17 +117,32 @@ def map_blocks(
 
     Functions write their large outputs in place and return small things only.
     """
+    blocks = blocks_of(image) if blocks is None else blocks
+
+    def call(block: Block) -> T:
+        return function(*load_block(image, block), block)
+
+    return for_blocks(call, blocks, stage=stage, threads=threads, progress=progress)
+
+
+def for_blocks(
+    function: Callable[[Block], T],
+    blocks: list[Block],
+    *,
+    stage: str = "",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[T]:
+    """Call ``function(block)`` on every block, by threads, each with one BLAS thread; return the answers in order."""
     from dask.base import compute
     from dask.delayed import delayed
     from threadpoolctl import threadpool_limits
 
-    blocks = blocks_of(image) if blocks is None else blocks
     lock, done = threading.Lock(), 0
 
     def call(block: Block) -> T:
         nonlocal done
-        values, valid = load_block(image, block)
-        answer = function(values, valid, block)
+        answer = function(block)
         with lock:
             done += 1
             if progress is not None:
@@ -138,15 +160,32 @@ def map_blocks(
 
 def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the valid pixels of one block; a view where the image is in memory."""
-    source = _SOURCES.get(getattr(image.data, "name", ""))
-    if source is not None and not hasattr(image.coords["valid"].data, "dask"):
-        return source[(*block.window, slice(None))], image.coords["valid"].data[block.window]
-    values, valid = image.data[block.window], image.coords["valid"].data[block.window]
+    valid = image.coords["valid"].data
+    source, rule = source_of(image.data), usable_pixels(valid)
+    if source is not None and (rule is not None or not hasattr(valid, "dask")):
+        values = source[(*block.window, slice(None))]
+        return values, valid[block.window] if rule is None else rule.of(values, block.window)
+    values, valid = image.data[block.window], valid[block.window]
     if hasattr(values, "dask") or hasattr(valid, "dask"):
         from dask.base import compute
 
         values, valid = compute(values, valid, scheduler="synchronous")
     return np.asarray(values), np.asarray(valid)
+
+
+def load_pixels(image: xr.DataArray, block: Block, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return values (n, band) and valid flags (n,) of some pixels of one block, given by rows and columns of the image.
+
+    Where the file lets pixels be picked, the others are neither converted nor, where whole rows are spared, read.
+    """
+    valid = image.coords["valid"].data
+    source, rule = source_of(image.data), usable_pixels(valid)
+    if source is not None and hasattr(source, "pick") and (rule is not None or not hasattr(valid, "dask")):
+        values = source.pick(block.window, y, x)
+        return values, valid[y, x] if rule is None else rule.of(values, (y, x))
+    values, flags = load_block(image, block)
+    inside = y - block.rows.start, x - block.columns.start
+    return values[inside], flags[inside]
 
 
 def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
@@ -178,6 +217,8 @@ def sample_pixels(
     while True:
         positions = sample_positions(n_pixels, asked)
         values, valid = gather_pixels(image, positions, threads=threads, progress=progress)
+        if valid.all():
+            return values, positions
         if valid.sum() >= 0.5 * wanted or asked >= n_pixels:
             return values[valid], positions[valid]
         asked = min(n_pixels, asked * 4)
@@ -187,22 +228,41 @@ def gather_pixels(
     image: xr.DataArray, positions: np.ndarray, *, threads: int | None = None, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return recorded values (n, band) and valid flags (n,) at flat pixel positions, in the order given."""
-    width = image.sizes["x"]
-    rows, columns = np.divmod(positions, width)
     valid = image.coords["valid"].data
     if image.chunks is None and not hasattr(valid, "dask"):
+        rows, columns = np.divmod(positions, image.sizes["x"])
         return image.data[rows, columns], valid[rows, columns]
     values = np.empty((len(positions), image.sizes["band"]), image.dtype)
     flags = np.zeros(len(positions), bool)
+
+    def take(picked: np.ndarray, usable: np.ndarray, mine: np.ndarray) -> None:
+        values[mine], flags[mine] = picked, usable
+
+    map_pixels(take, image, positions, stage="sample", threads=threads, progress=progress)
+    return values, flags
+
+
+def map_pixels(
+    function: Callable[[np.ndarray, np.ndarray, np.ndarray], None],
+    image: xr.DataArray,
+    positions: np.ndarray,
+    *,
+    stage: str = "",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Call ``function(values (n, band), valid (n,), mine (n,))`` on the pixels of every block.
+
+    ``mine`` says which of the flat `positions` they are.
+    """
+    rows, columns = np.divmod(positions, image.sizes["x"])
     blocks, inside = _shared_out(blocks_of(image), rows, columns)
 
-    def take(block_values: np.ndarray, block_valid: np.ndarray, block: Block) -> None:
+    def call(block: Block) -> None:
         mine = inside[block.rows.start, block.columns.start]
-        y, x = rows[mine] - block.rows.start, columns[mine] - block.columns.start
-        values[mine], flags[mine] = block_values[y, x], block_valid[y, x]
+        function(*load_pixels(image, block, rows[mine], columns[mine]), mine)
 
-    map_blocks(take, image, blocks=blocks, stage="sample", threads=threads, progress=progress)
-    return values, flags
+    for_blocks(call, blocks, stage=stage, threads=threads, progress=progress)
 
 
 def _shared_out(

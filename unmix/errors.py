@@ -25,6 +25,10 @@ class WriteError(UnmixError, OSError):
     """An output exists already, cannot be written, or did not read back as it was written."""
 
 
+class WorkerError(UnmixError, RuntimeError):
+    """The worker process of a task died again and again: out of memory, or a file that crashes what reads it."""
+
+
 class Cancelled(UnmixError):  # noqa: N818  (nothing went wrong)
     """The caller asked to stop; raise it from a progress callback."""
 

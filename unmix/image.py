@@ -21,6 +21,7 @@ from .errors import DataError, OptionError
 from .named_axes import PLACE_COORDS, band_coords, letter_of, nodata_of, one_cube, with_our_names
 from .quantity import QUANTITIES, check_quantity
 from .spectral_axis import SpectralAxis
+from .usable_pixels import UsablePixels, keep_rule, masked, usable_of
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -300,34 +301,21 @@ def _good_bands(values: Any, sample: np.ndarray, flagged: np.ndarray | None) -> 
 def _valid_pixels(values: Any, good: np.ndarray, masks: Sequence[Any], nodata: float | None) -> Any:
     if hasattr(values, "dask"):
         if values.dtype.kind == "f" or nodata is not None:
-            valid = values.map_blocks(_usable, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+            valid = values.map_blocks(usable_of, good, nodata, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+            keep_rule(valid, UsablePixels(good, nodata))
         else:  # integers without nodata need not be looked at: one True that stands for all takes no memory
             valid = np.broadcast_to(np.True_, values.shape[:2])
         for mask in masks:
-            valid = valid & mask
+            valid = masked(valid, mask)
         return valid
     valid = np.ones(values.shape[:2], bool)
     if values.dtype.kind == "f" or nodata is not None:
         rows = max(1, (1 << 24) // max(1, values.shape[1] * values.shape[2]))
         for top in range(0, values.shape[0], rows):
-            valid[top : top + rows] = _usable(values[top : top + rows], good, nodata)
+            valid[top : top + rows] = usable_of(values[top : top + rows], good, nodata)
     for mask in masks:
         valid &= np.asarray(mask)
     return valid
-
-
-def _usable(block: np.ndarray, good: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Return where all good bands are finite and not all are nodata; only suspects are looked at closely."""
-    flat = block.reshape(-1, block.shape[2])
-    usable = np.ones(len(flat), bool)
-    if block.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            suspects = np.flatnonzero(~np.isfinite(flat @ np.ones(block.shape[2], block.dtype)))
-        usable[suspects] = np.isfinite(flat[suspects][:, good]).all(axis=1)
-    if nodata is not None:
-        suspects = np.flatnonzero(flat[:, np.argmax(good)] == nodata)
-        usable[suspects] &= ~(flat[suspects][:, good] == nodata).all(axis=1)
-    return usable.reshape(block.shape[:2])
 
 
 def _placed(image: xr.DataArray, size: Any, unit: str, crs: Any, transform: Any) -> xr.DataArray:

@@ -40,6 +40,13 @@ def on_bands_of(library: SpectralLibrary, image: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(spectra, dims=("endmember", "band"), coords=coords)
 
 
+def known_spectra(library: SpectralLibrary | None, known: str | None) -> SpectralLibrary | None:
+    """Return the spectra of these names or materials, separated by commas, or ``all``; None where none are asked."""
+    if library is None or known is None:
+        return None
+    return library if known.strip() == "all" else library.select([name.strip() for name in known.split(",")])
+
+
 def name_endmembers(result: xr.Dataset, library: SpectralLibrary, *, rename: bool = True) -> xr.Dataset:
     """Name the endmembers of a result by the nearest spectra of a library.
 

@@ -261,7 +261,7 @@ def fit_endmembers(prepared: Prepared, n_endmembers: int | None, progress: Progr
         found = find_dye_spectra(image, rule, n_endmembers, options, progress=progress)
     else:
         found = find_scene_endmembers(image, rule, n_endmembers, options, sample=prepared.sample, progress=progress)
-    return replace(found, spectra=_scaled(found.spectra, image.attrs["quantity"]))
+    return replace(found, spectra=at_endmember_scale(found.spectra, image.attrs["quantity"]))
 
 
 def _fit_suggested(prepared: Prepared, progress: Progress | None) -> Endmembers:
@@ -381,7 +381,7 @@ def _method_for(image: xr.DataArray) -> str:
     return "lambda" if quantity == "counts" else "scene"
 
 
-def _scaled(spectra: np.ndarray, quantity: str) -> np.ndarray:
+def at_endmember_scale(spectra: np.ndarray, quantity: str) -> np.ndarray:
     """Give endmembers the scale of their quantity: counts sum to one, optical density has unit norm."""
     if quantity == "counts":
         size = np.nansum(spectra, axis=1, keepdims=True)

@@ -78,7 +78,7 @@ def _versions() -> dict[str, str]:
 
 
 def _source(image: xr.DataArray, sample: np.ndarray) -> dict[str, Any]:
-    about: dict[str, Any] = {"sample_sha256": hashlib.sha256(np.ascontiguousarray(sample).tobytes()).hexdigest()}
+    about: dict[str, Any] = {"sample_sha256": hashlib.sha256(np.ascontiguousarray(sample)).hexdigest()}
     about["sample_pixels"] = len(sample)
     if "name" in image.attrs:
         about["name"] = str(image.attrs["name"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import unmix
 from unmix.errors import OptionError
+from unmix.samples import sample_path
 from unmix.viewer.recipe import Recipe, read_settings, recipe_of
 from unmix.viewer.request import Known, Request
 from unmix.viewer.sources import SourceLayer, source_of_layer
@@ -60,6 +63,44 @@ def test_the_python_of_pinned_endmembers_gives_the_same_numbers_and_names(file):
     exec(recipe_of(request).as_python(), space)
     assert list(space["result"]["endmember"].values) == ["soil", "water", 'it\'s "green"']
     np.testing.assert_array_equal(space["result"]["abundances"].values, result["abundances"].values)
+
+
+def sample_requests() -> dict[str, Request]:
+    """Return a run of each kind on the samples: found, pinned and partly pinned."""
+    coast, tissue, cells = (sample_path(key) for key in ("coast", "tissue_he", "cells_lambda"))
+    said = {"quantity": "brightfield"}
+    first = request_for(coast, n_endmembers=4).run(silent)["endmembers"].values
+    stains = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
+    pair = ("hematoxylin", "eosin")
+    return {
+        "scene": request_for(coast, n_endmembers=4, options={"bands": (400.0, 1300.0), "constraint": "sum_to_one"}),
+        "stains": request_for(tissue, stains=pair, options=said),
+        "dyes": request_for(cells, n_endmembers=5),
+        "pinned": request_for(coast, known=Known(("sand", "sea"), first[:2])),
+        "partly pinned": request_for(coast, n_endmembers=4, known=Known(("sand", "sea"), first[:2])),
+        "pinned stains": request_for(tissue, stains=pair, known=Known(pair, stains), options=said),
+    }
+
+
+def test_the_python_gives_the_same_numbers_in_a_fresh_process(tmp_path):
+    requests = sample_requests()
+    for name, request in requests.items():
+        (tmp_path / f"{name}.py").write_text(recipe_of(request).as_python(), encoding="utf-8")
+    (tmp_path / "all.py").write_text(_RUN_EACH, encoding="utf-8")
+    done = subprocess.run([sys.executable, "all.py", *requests], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name, request in requests.items():
+        expected, found = request.run(silent), unmix.open_result(tmp_path / f"{name}.nc")
+        assert list(found["endmember"].values) == list(expected["endmember"].values), name
+        for part in ("abundances", "endmembers", "residual"):
+            np.testing.assert_array_equal(found[part].values, expected[part].values, err_msg=f"{name}: {part}")
+
+
+_RUN_EACH = """
+import runpy, sys, unmix
+for name in sys.argv[1:]:
+    unmix.write(runpy.run_path(name + ".py")["result"], name + ".nc")
+"""
 
 
 def test_the_command_gives_the_same_numbers(file, tmp_path, monkeypatch):

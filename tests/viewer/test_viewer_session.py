@@ -101,18 +101,28 @@ def test_a_new_colour_is_everywhere_and_stays(viewer, session, image):
     np.testing.assert_allclose(colours_in(layers)["endmember 1"], colour)
 
 
-def test_pins_are_used_only_when_all_are_pinned(session):
-    assert (session.known(), session.pins_said()) == (None, "")
-    session.pin(0, True)
-    assert session.known() is None
-    assert session.pins_said().startswith("1 of 3 endmembers pinned. unmix cannot hold some")
+def test_what_is_pinned_is_held(session):
+    from unmix.viewer.pins import held, held_stains, pins_said, stain_pins_said
+
+    assert (held(session.endmembers), held_stains(session.endmembers)) == (None, None)
+    assert pins_said(session.endmembers, 3) == stain_pins_said(session.endmembers) == ""
+    session.pin(1, True)
+    assert held(session.endmembers).names == ("endmember 2",)
+    assert held_stains(session.endmembers).names == ("endmember 1", "endmember 2", "endmember 3")
+    assert pins_said(session.endmembers, 2) == "The next run keeps endmember 2 as pinned and looks for 1 other."
+    assert pins_said(session.endmembers, 1) == "The next run uses endmember 2 as pinned and looks for nothing else."
     session.pin_all(True)
-    known = session.known()
+    known = held(session.endmembers)
     np.testing.assert_array_equal(known.spectra, session.current.result["endmembers"].values)
     session.delete(1)
-    assert session.known().names == ("endmember 1", "endmember 3")
+    assert held(session.endmembers).names == ("endmember 1", "endmember 3")
     session.add("endmember 1", np.ones(12), "regions 1")
-    assert session.known().names[-1] == "endmember 1 2"
+    assert held(session.endmembers).names[-1] == "endmember 1 2"
+    said = pins_said([*session.endmembers, *session.endmembers], 9)
+    assert (
+        said
+        == "The next run keeps endmember 1, endmember 3, endmember 1 2 and 3 more as pinned and looks for 3 others."
+    )
 
 
 def test_the_oldest_run_goes_when_there_are_too_many(session, monkeypatch):
@@ -291,16 +301,45 @@ def test_curves_as_a_table(tmp_path):
     pytest.importorskip("pyqtgraph")
     pytest.importorskip("qtpy.QtWidgets")
     from unmix.viewer.curves import Curve
-    from unmix.viewer.spectra_files import export_curves
+    from unmix.viewer.spectra_files import Plotted, export_curves
 
     curves = [
         Curve("a", "soil", np.array([0.1, np.nan]), np.zeros(3)),
         Curve("b", "sea, deep", np.array([1 / 3, 2.0]), np.zeros(3)),
     ]
-    export_curves(tmp_path / "s.csv", curves, np.array([450.0, 550.0]), None)
+    export_curves(tmp_path / "s.csv", Plotted(curves, curves, np.array([450.0, 550.0]), None, "reflectance"))
     assert (tmp_path / "s.csv").read_text().splitlines() == [
         'band,wavelength_nm,soil,"sea, deep"', "0,450.0,0.1,0.3333333333333333", "1,550.0,,2.0",
     ]  # fmt: skip
     with pytest.raises(WriteError, match="exported as"):
-        export_curves(tmp_path / "s.xls", curves, None, None)
+        export_curves(tmp_path / "s.xls", Plotted(curves, curves, None, None, ""))
     assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
+
+
+def test_names_change_places_and_stay_different(session):
+    from unmix.viewer.naming import give_names
+
+    give_names(session, {"endmember 1": "endmember 2", "endmember 2": "endmember 1"})
+    assert [pure.name for pure in session.endmembers] == ["endmember 2", "endmember 1", "endmember 3"]
+    give_names(session, {"endmember 2": "soil", "endmember 1": "soil"})
+    assert [pure.name for pure in session.endmembers] == ["soil", "soil 2", "endmember 3"]
+    give_names(session, {"soil": "endmember 3"})
+    assert session.current.names == ("endmember 3 2", "soil 2", "endmember 3")
+
+
+def test_curves_as_a_figure(tmp_path):
+    import imageio.v3 as iio
+
+    pytest.importorskip("qtpy.QtWidgets")
+    from unmix.viewer.curves import Curve
+    from unmix.viewer.spectra_files import Plotted, export_curves
+
+    x = np.linspace(400, 900, 30)
+    curve = Curve("a", "soil & <sand>", np.sin(x / 300), np.array([0.1, 0.4, 0.8]), low=np.sin(x / 300) - 0.1,
+                  high=np.sin(x / 300) + 0.1)  # fmt: skip
+    good = np.ones(30, bool)
+    good[10:14] = False
+    for kind in ("png", "svg"):
+        export_curves(tmp_path / f"c.{kind}", Plotted([curve], [curve], x, good, "reflectance"))
+    assert iio.imread(tmp_path / "c.png").std() > 5
+    assert "<svg" in (tmp_path / "c.svg").read_text()

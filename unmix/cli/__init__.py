@@ -11,6 +11,7 @@ COMMANDS = {
     "info": "info",
     "run": "run",
     "stains": "stains",
+    "batch": "batch",
     "rank": "rank",
     "report": "report",
     "view": "view",

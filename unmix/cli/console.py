@@ -24,7 +24,7 @@ STAGES = {
 
 
 @contextmanager
-def reported(subject: str, debug: bool) -> Iterator[None]:
+def reported(subject: str, debug: bool, code: int = 1) -> Iterator[None]:
     """Turn what goes wrong into one line on standard error and an exit code; show warnings as notes."""
     try:
         with warnings.catch_warnings(), _noticed_interrupts():
@@ -37,7 +37,7 @@ def reported(subject: str, debug: bool) -> Iterator[None]:
             traceback.print_exc()
         text = " ".join(str(error).split())
         click.echo(f"unmix: {text}" if subject in text else f"unmix: {subject}: {text}", err=True)
-        sys.exit(1)
+        sys.exit(code)
     except KeyboardInterrupt:
         click.echo("unmix: interrupted; nothing half-written was left behind.", err=True)
         sys.exit(130)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
@@ -50,12 +51,12 @@ _TUPLES: dict[str, tuple[click.ParamType, bool]] = {
 }
 
 
-def option_flags(door: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds the flags of every option shown at this door."""
+def option_flags(*doors: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the flags of every option shown at one of these doors."""
 
     def decorate(command: Command) -> Command:
         for knob in reversed(fields(Options)):
-            if door in knob.metadata["doors"]:
+            if set(doors) & set(knob.metadata["doors"]):
                 command = _flag(knob.name, knob.default, knob.metadata)(command)
         return command
 
@@ -71,8 +72,49 @@ FORMATS = (
 
 def format_flag(command: Command) -> Command:
     """Add the flag that says what is written."""
-    text = "What to write beside the figure; may be given several times [default: what suits the image]."
+    text = "What to write; may be given several times [default: what suits the image]."
     return click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, help=text)(command)
+
+
+def library_flags(command: Command) -> Command:
+    """Add the flags that name a spectral library and say what it is for."""
+    flags = [
+        click.option(
+            "--library",
+            type=click.Path(path_type=Path),
+            help="Spectral library; what is found is named by its nearest spectra.",
+        ),
+        click.option(
+            "--known",
+            help="Names or materials of the library, separated by commas, or 'all': they are used as endmembers. With "
+            "a larger --endmembers, the others are found beside them.",
+        ),
+        click.option("--library-scale", type=float, help="Divide the library's values by this number, often 10000."),
+    ]
+    for flag in reversed(flags):
+        command = flag(command)
+    return command
+
+
+def engine_flags(command: Command) -> Command:
+    """Add the flags that say who does the work."""
+    flags = [
+        click.option(
+            "--workers",
+            type=click.IntRange(1, 4096),
+            help="Work in so many processes on this machine [default: threads].",
+        ),
+        click.option("--scheduler", help="Address of a dask.distributed scheduler to work on, tcp://HOST:PORT."),
+    ]
+    for flag in reversed(flags):
+        command = flag(command)
+    return command
+
+
+def stain_names(text: str) -> Any:
+    """Return stains separated by commas as a list; the name of a set, its file or QuPath's text as it is."""
+    listed = "," in text and not text.lstrip().startswith("{")  # QuPath's text has commas of its own
+    return [name.strip() for name in text.split(",")] if listed else text
 
 
 def source_flags(command: Command) -> Command:
@@ -101,9 +143,9 @@ def source_keywords(key: str | None, series: int | None, level: int, region: str
     return {"key": key, "series": series, "level": level, "region": window}
 
 
-def chosen_options(door: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the keywords the user set, without those left at their default."""
-    names = [knob.name for knob in fields(Options) if door in knob.metadata["doors"]]
+def chosen_options(given: dict[str, Any], *doors: str) -> dict[str, Any]:
+    """Return the options of these doors that the user set, without those left at their default."""
+    names = [knob.name for knob in fields(Options) if set(doors) & set(knob.metadata["doors"])]
     return {name: given[name] for name in names if given.get(name) not in (None, ())}
 
 

@@ -17,13 +17,6 @@ def open_library(path: Path | None, scale: float | None) -> Any:
     return read_library(path, scale=scale)
 
 
-def known_spectra(library: Any, known: str | None) -> Any:
-    """Return the spectra asked for as endmembers, None where none are."""
-    if library is None or known is None:
-        return None
-    return library if known.strip() == "all" else library.select([name.strip() for name in known.split(",")])
-
-
 def named_result(result: Any, library: Any) -> Any:
     """Return the result with names from a library, and print how sure they are."""
     if library is None:

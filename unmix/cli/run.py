@@ -9,7 +9,7 @@ import click
 
 from ..scratch import scratch_beside
 from .console import progress_bar, reported
-from .flags import chosen_options, format_flag, option_flags, source_flags, source_keywords
+from .flags import chosen_options, format_flag, library_flags, option_flags, source_flags, source_keywords
 
 _EPILOG = """Examples:
 
@@ -36,17 +36,7 @@ _EPILOG = """Examples:
     "--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the maps, tables and figure."
 )
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
-@click.option(
-    "--library",
-    type=click.Path(path_type=Path),
-    help="Spectral library; what is found is named by its nearest spectra.",
-)
-@click.option(
-    "--known",
-    help="Names or materials of the library, separated by commas, or 'all': they are used as endmembers. With a larger "
-    "--endmembers, the others are found beside them.",
-)
-@click.option("--library-scale", type=float, help="Divide the library's values by this number, often 10000.")
+@library_flags
 @format_flag
 @click.option("--overwrite", is_flag=True, help="Replace earlier outputs in the folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -72,13 +62,14 @@ def command(
     """Find the endmembers of FILE and map their abundances."""
     if library is None and known is not None:
         raise click.UsageError("--known names spectra of a library: give --library too.")
-    options = chosen_options("run", given)
+    options = chosen_options(given, "run")
     keywords = source_keywords(key, series, level, region)
     with reported(str(file), debug), scratch_beside(out):
+        from ..library_names import known_spectra
         from ..pipeline import unmix
         from ..readers import read
         from ..readers.mask import read_mask
-        from .library import known_spectra, named_result, open_library
+        from .library import named_result, open_library
         from .outputs import check_folder, print_result, write_folder
 
         check_folder(out, file, overwrite)

@@ -9,7 +9,7 @@ import click
 
 from ..scratch import scratch_beside
 from .console import progress_bar, reported
-from .flags import chosen_options, format_flag, option_flags, source_flags, source_keywords
+from .flags import chosen_options, format_flag, option_flags, source_flags, source_keywords, stain_names
 
 _EPILOG = """Examples:
 
@@ -50,10 +50,9 @@ def command(
     **given: Any,
 ) -> None:
     """Separate the stains of FILE."""
-    options = chosen_options("stains", given)
+    options = chosen_options(given, "stains")
     keywords = source_keywords(key, series, level, region)
-    listed = "," in stains and not stains.lstrip().startswith("{")  # QuPath's text has commas of its own
-    names: Any = [name.strip() for name in stains.split(",")] if listed else stains
+    names = stain_names(stains)
     with reported(str(file), debug), scratch_beside(out):
         from ..pipeline import separate_stains
         from ..readers import read

@@ -41,7 +41,7 @@ def enclosing_simplex(
 
     `members` are the flat pixels behind the best pixel anchors: what they enclose needs no other simplex.
     """
-    r = pixels.linear.shape[2]
+    r = pixels.seen.shape[2]
     if r < 3 or _share_outside_cone(pixels, members, space) <= _LEAST_OUTSIDE:
         return None
     lift = lift_at_equal_brightness(pixels.seen, pixels.directions @ space.mean)
@@ -72,8 +72,8 @@ def _share_outside_cone(pixels: ProjectedPixels, members: Sequence[np.ndarray], 
 
 
 def _vertices(pixels: ProjectedPixels, members: Sequence[np.ndarray]) -> np.ndarray:
-    Y = pixels.linear.reshape(-1, pixels.linear.shape[2])
-    return np.array([np.median(Y[m].astype(np.float64), axis=0) for m in members])
+    Y = pixels.seen.reshape(-1, pixels.seen.shape[2])
+    return np.array([np.median(Y[pixels.among_seen(m)].astype(np.float64), axis=0) for m in members])
 
 
 def _lifted(

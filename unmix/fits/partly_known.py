@@ -88,19 +88,27 @@ def find_beside_known(
 def _together(
     known: np.ndarray, found: np.ndarray, names: Sequence[str], members: list[np.ndarray], width: int
 ) -> Endmembers:
-    """Return the known endmembers and those found, numbered on, with the pixels behind the latter."""
+    """Return the known endmembers and those found, with the pixels behind the latter."""
     k = len(known)
-    labels = [f"endmember {k + i + 1}" for i in range(len(found))]
     nearest = np.array([int(rows[0]) for rows in members], np.int64)
     none = np.full(k, -1, np.int64)
     return Endmembers(
         np.vstack([known, found]),
-        (*names, *(f"{label} (found)" if label in names else label for label in labels)),
+        (*names, *_numbered_on(names, len(found))),
         np.concatenate([none, nearest // width]),
         np.concatenate([none, nearest % width]),
         np.concatenate([0 * none, [len(rows) for rows in members]]),
         notes={"fit": f"partly known: {k} given, {len(found)} found beside them"},
     )
+
+
+def _numbered_on(names: Sequence[str], n_found: int) -> list[str]:
+    """Return names for what was found: its number in all, or the least free number where that one is taken."""
+    labels: list[str] = []
+    for place in range(len(names) + 1, len(names) + n_found + 1):
+        numbers = (place, *range(1, place + n_found))
+        labels.append(next(one for k in numbers if (one := f"endmember {k}") not in names and one not in labels))
+    return labels
 
 
 def _at_scale(known: np.ndarray, mean: np.ndarray, quantity: str) -> np.ndarray:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..blocks import Block, Progress, map_blocks
+from ..blocks import Block, Progress, map_blocks, map_pixels
 from ..light.additive import Additive
 from ..nmf.subspace import Subspace
 from ..options import Options
 from ..scratch import memory_budget, room_for
+
+_TOUCHING = 3
+"""On a lattice of this step the 3x3 neighbourhoods cover the image."""
 
 
 def project_image(
@@ -34,6 +37,49 @@ def project_image(
 
     map_blocks(project, image, stage="lift", threads=options.threads, progress=progress)
     return out
+
+
+def project_lattice(
+    image: xr.DataArray, rule: Additive, axes: np.ndarray, lattice: int, options: Options, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``axes @ pixel`` of every `lattice`-th row and column, as it is and averaged with its 3x3 neighbours.
+
+    Both are float32 (y, x, k), NaN where a pixel is not valid. On a wide lattice only the pixels needed are looked at:
+    what this costs in memory does not grow with the image.
+    """
+    from ..nmf.kernels import mean_3x3, project_rows
+
+    height, width = image.sizes["y"], image.sizes["x"]
+    zero = np.zeros(len(axes))
+    if lattice <= _TOUCHING:
+        near, step = project_image(image, rule, axes, zero, options, progress), lattice
+    else:
+        rows, columns = _with_neighbours(height, lattice), _with_neighbours(width, lattice)
+        near, step = np.full((len(rows) * len(columns), len(axes)), np.nan, np.float32), _TOUCHING
+
+        def project(values: np.ndarray, valid: np.ndarray, mine: np.ndarray) -> None:
+            X = np.ascontiguousarray(rule(values))
+            part = np.empty((len(X), len(axes)), X.dtype)
+            project_rows(X, np.ascontiguousarray(axes, X.dtype), zero.astype(X.dtype), part)
+            part[~valid] = np.nan
+            near[mine] = part
+
+        positions = (rows[:, None] * width + columns).ravel()
+        map_pixels(project, image, positions, stage="lift", threads=options.threads, progress=progress)
+        near = near.reshape(len(rows), len(columns), len(axes))
+    seen = near[::step, ::step]
+    averaged = np.empty(seen.shape, near.dtype)
+    mean_3x3(near, step, averaged)
+    return seen, averaged
+
+
+def _with_neighbours(size: int, lattice: int) -> np.ndarray:
+    """Return 0 and every multiple of `lattice`, each with the two places beside it, as far as they lie inside.
+
+    Every third place, from the first, is one of the lattice.
+    """
+    places = (np.arange(0, size, lattice)[:, None] + np.array([-1, 0, 1])).ravel()[1:]
+    return places[places < size]
 
 
 def leading_directions(space: Subspace, r: int) -> tuple[np.ndarray, np.ndarray]:

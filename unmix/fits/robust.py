@@ -20,7 +20,7 @@ from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
 from ..nmf.anchors import grow_volume, smoothed_successive_projection
 from ..nmf.subspace import Subspace, subspace_of
 from ..options import Options
-from .projection import leading_directions, project_image
+from .projection import leading_directions, project_image, project_lattice
 
 _LEAST_MEMBERS = 5
 _MOST_SPECTRA = 500
@@ -31,21 +31,18 @@ _MOST_SEEN = 50_000
 class ProjectedPixels:
     """Every pixel in the r leading directions of the second moment, and what the searches look at.
 
-    ``linear`` (y, x, r) holds all pixels, NaN where invalid. The searches look at every ``lattice``-th row and column,
-    so that a large image costs no more than a small one: ``seen`` as it is, ``averaged`` with its 3x3 neighbours in
-    the image, ``lifted`` averaged and lifted (r columns, the last one constant).
+    The searches look at every ``lattice``-th row and column, so that a large image costs no more than a small one:
+    ``seen`` (y, x, r) as it is, NaN where invalid, ``averaged`` with its 3x3 neighbours in the image, ``lifted``
+    averaged and lifted (r columns, the last one constant). ``width`` is that of the image.
     """
 
-    linear: np.ndarray
+    seen: np.ndarray
+    width: int
     lattice: int
     averaged: np.ndarray
     lifted: np.ndarray
     directions: np.ndarray
     moments: np.ndarray
-
-    @property
-    def seen(self) -> np.ndarray:
-        return self.linear[:: self.lattice, :: self.lattice]
 
     @property
     def n_seen(self) -> int:
@@ -54,7 +51,12 @@ class ProjectedPixels:
     def in_image(self, seen: np.ndarray) -> np.ndarray:
         """Return the flat positions in the image of flat positions among the pixels seen."""
         rows, columns = np.divmod(seen, self.averaged.shape[1])
-        return (rows * self.linear.shape[1] + columns) * self.lattice
+        return (rows * self.width + columns) * self.lattice
+
+    def among_seen(self, in_image: np.ndarray) -> np.ndarray:
+        """Return the flat positions among the pixels seen of flat positions in the image."""
+        rows, columns = np.divmod(in_image, self.width)
+        return rows // self.lattice * self.seen.shape[1] + columns // self.lattice
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,13 @@ def project_pixels(
     image: xr.DataArray, rule: Additive, space: Subspace, r: int, options: Options, progress: Progress | None
 ) -> ProjectedPixels:
     """Project every pixel once for all searches."""
-    from ..nmf.kernels import mean_3x3
-
     directions, moments = leading_directions(space, r)
-    linear = project_image(image, rule, directions, np.zeros(r), options, progress)
-    lattice = max(1, math.ceil(math.sqrt(linear.shape[0] * linear.shape[1] / _MOST_SEEN)))
-    averaged = np.empty((*linear[::lattice, ::lattice].shape[:2], r), linear.dtype)
-    mean_3x3(linear, lattice, averaged)
+    lattice = max(1, math.ceil(math.sqrt(image.sizes["y"] * image.sizes["x"] / _MOST_SEEN)))
+    seen, averaged = project_lattice(image, rule, directions, lattice, options, progress)
     whiten, offset = subspace_of(directions @ space.mean, directions @ space.covariance @ directions.T).lift(r)
     lifted = np.ones_like(averaged)
-    lifted[..., : r - 1] = averaged @ whiten.T.astype(linear.dtype) - offset.astype(linear.dtype)
-    return ProjectedPixels(linear, lattice, averaged, lifted, directions, moments)
+    lifted[..., : r - 1] = averaged @ whiten.T.astype(seen.dtype) - offset.astype(seen.dtype)
+    return ProjectedPixels(seen, image.sizes["x"], lattice, averaged, lifted, directions, moments)
 
 
 def lifted_anchors(pixels: ProjectedPixels, share: float) -> PixelAnchors:
@@ -102,7 +100,7 @@ def linear_anchors(pixels: ProjectedPixels, share: float) -> PixelAnchors:
 
 def noise_following_anchors(pixels: ProjectedPixels, space: Subspace) -> PixelAnchors:
     """Anchors at equal brightness whose smoothing follows the noise: keeps materials in very few pixels."""
-    r = pixels.linear.shape[2]
+    r = pixels.seen.shape[2]
     lift = lift_at_equal_brightness(pixels.seen, pixels.directions @ space.mean)
     misfit = float(pixels.moments[r]) if len(pixels.moments) > r else 0.0
     found = adaptive_anchors(lift, space.noise(r), misfit)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import DataError, OptionError
+from ..usable_pixels import masked
 
 
 def with_mask(image: xr.DataArray, mask: Any | None) -> xr.DataArray:
@@ -25,7 +26,7 @@ def with_mask(image: xr.DataArray, mask: Any | None) -> xr.DataArray:
         raise OptionError(f"a mask holds True and False (or 0 and 1); this one holds {mask.dtype}.")
     if not mask.any():
         raise OptionError("the mask keeps no pixel.")
-    return image.assign_coords(valid=(("y", "x"), image.coords["valid"].data & mask.astype(bool)))
+    return image.assign_coords(valid=(("y", "x"), masked(image.coords["valid"].data, mask.astype(bool))))
 
 
 def require_valid(n_valid: int, image: xr.DataArray) -> None:

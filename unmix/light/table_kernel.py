@@ -9,12 +9,12 @@ from ..nmf.quadratic import solve_by_active_set, solve_by_table
 
 
 @kernel
-def solve_light(values, valid, clear, products, squares, G, inverse, P, c, maps):
+def solve_light(values, valid, clear, products, squares, G, inverse, sets, maps):
     """Fill maps (r + 1, h, w) from values (h, w, 3); see `LightTables.solve`."""
     h, w, _ = values.shape
     r = len(G)
     f, a, g = np.empty(r), np.empty(r), np.empty(r)
-    z, L, passive = np.empty(r), np.empty((r, r)), np.empty(r, np.bool_)
+    z, L, passive = np.empty(r + 3), np.empty((r, r)), np.empty(r, np.bool_)
     misfit, energy, n_solved, n_clear = 0.0, 0.0, 0, 0
     for i in range(h):
         for j in range(w):
@@ -48,8 +48,13 @@ def solve_light(values, valid, clear, products, squares, G, inverse, P, c, maps)
                         s += inverse[k, m] * f[m]
                     a[k] = s
                     inside = inside and s >= 0.0
-                if not inside and not solve_by_table(G, f, P, c, False, a, g):
-                    solve_by_active_set(G, f, False, a, g, z, passive, L)
+                if not inside:
+                    found = solve_by_table(f, *sets, False, (1 << r) - 1, z)
+                    if found < 0:
+                        solve_by_active_set(G, f, False, a, g, z, passive, L)
+                    else:
+                        for k in range(r):
+                            a[k] = z[k] if (found >> k) & 1 else 0.0
                 rest = size
                 for k in range(r):
                     s = -2 * f[k]

@@ -32,7 +32,7 @@ class LightTables:
     G, inverse : ndarray, shape (r, r)
         Products of the endmembers, and their inverse.
     sets : tuple of ndarray
-        The table of passive sets.
+        The table of passive sets, see `pivot_table`.
     """
 
     products: np.ndarray
@@ -51,7 +51,7 @@ class LightTables:
         from .table_kernel import solve_light
 
         misfit, squares, n_solved, n_clear = solve_light(
-            values, valid, clear, self.products, self.squares, self.G, self.inverse, *self.sets, maps
+            values, valid, clear, self.products, self.squares, self.G, self.inverse, self.sets, maps
         )
         return float(misfit), float(squares), int(n_solved), int(n_clear)
 
@@ -67,5 +67,4 @@ def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> 
         return None
     density = optical_density_table(dtype, rule.white_point).astype(np.float64)
     products = np.ascontiguousarray(density[:, :, None] * problem.E.T[:, None, :])
-    P, c = problem.tables[:2]
-    return LightTables(products, density**2, G, np.linalg.inv(G), (P, c))
+    return LightTables(products, density**2, G, np.linalg.inv(G), problem.free)

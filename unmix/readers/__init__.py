@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .formats import Format
 
-__all__ = ["open_result", "read"]
+__all__ = ["image_suffixes", "open_result", "read"]
 
 
 def _formats() -> tuple[Format, ...]:
@@ -39,8 +39,15 @@ def _formats() -> tuple[Format, ...]:
         Format("MATLAB .mat", "matlab", (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), ("key",)),
         Format("HDF5, NetCDF 4", "hdf5", (b"\x89HDF\r\n\x1a\n",), hdf5_names, ("key",)),
         Format("Zarr", "zarr_store", (), (".zarr",), ("key",)),
+        Format("imzML", "imzml", (), (".imzml",), ("key",)),
+        Format("Raman map (text)", "raman_text", (), ()),
         Format("product metadata (XML, MTL)", "products.metadata", (b"<?xml", b"GROUP = L"), (".xml",), ("series",)),
     )  # fmt: skip
+
+
+def image_suffixes() -> tuple[str, ...]:
+    """Return how the files are called that are looked for in a folder; of an ENVI pair the header."""
+    return tuple(suffix for one in _formats() for suffix in one.suffixes)
 
 
 def read(

@@ -20,6 +20,10 @@ from .naming import shown
 _SHORT_BYTES = 65_536
 
 
+_FAR_APART = 3
+_STRIP_BYTES = 4_000_000
+
+
 @dataclass
 class RawFile:
     """A cube of plain numbers at an offset of a file.
@@ -46,6 +50,13 @@ class RawFile:
     def shape(self) -> tuple[int, int, int]:
         y, x, b = (self.stored_shape[axis] for axis in self.axes)
         return y, x, b
+
+    @property
+    def strip_rows(self) -> int:
+        """Return how many rows are worth reading by themselves, 0 where rows do not lie together in the file."""
+        if self.axes[0] != min(self.axes):
+            return 0
+        return max(1, _STRIP_BYTES // (self.shape[1] * self.shape[2] * self.dtype.itemsize))
 
     @property
     def grain(self) -> tuple[int, int]:
@@ -75,6 +86,20 @@ class RawFile:
         else:
             for row in range(window.shape[0]):  # a row of all bands stays in the cache while it is transposed
                 np.copyto(values[row], window[row])
+        return values
+
+    def pick(self, y: np.ndarray, x: np.ndarray, bands: slice) -> np.ndarray:
+        """Return the recorded values (n, band) of some pixels; runs of rows without any are not read."""
+        values = np.empty((len(y), bands.stop - bands.start), self.dtype.newbyteorder("="))
+        others = tuple(axis for axis in range(len(self.stored_shape)) if axis not in self.axes)
+        for rows in _runs(y):
+            spans = [slice(place, place + 1) for place in self.at]
+            for axis, span in zip(self.axes, (rows, slice(0, self.shape[1]), bands), strict=True):
+                spans[axis] = span
+            part = self._stored(spans).transpose((*self.axes, *others))
+            part = part.reshape(part.shape[:3])
+            mine = np.flatnonzero((y >= rows.start) & (y < rows.stop))
+            values[mine] = part[y[mine] - rows.start, x[mine]]
         return values
 
     def _stored(self, spans: list[slice]) -> np.ndarray:
@@ -108,3 +133,10 @@ class RawFile:
             if not count:
                 raise ReadError(f"{shown(self.path)} ends before its numbers do.")
             done += count
+
+
+def _runs(y: np.ndarray) -> list[slice]:
+    """Return spans of rows that hold all of these, cut where several rows in between hold none."""
+    rows = np.unique(y)
+    cuts = np.flatnonzero(np.diff(rows) > _FAR_APART) + 1
+    return [slice(int(run[0]), int(run[-1]) + 1) for run in np.split(rows, cuts) if run.size]

@@ -46,6 +46,20 @@ def open_saved(path: Path, chunks: Any) -> xr.Dataset:
     return result
 
 
+def open_endmembers(path: Path) -> xr.Dataset:
+    """Read the endmembers of a saved result, or a file that holds nothing else."""
+    _look_over(path)
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False, decode_timedelta=False) as saved:
+            maps = [name for name, variable in saved.variables.items() if {"y", "x"} & set(variable.dims)]
+            found = _as_it_was(saved.drop_vars(maps).load())
+    except Exception as error:
+        raise ReadError(f"{shown(path)} is damaged: {one_line(error)}") from error
+    if "endmembers" not in found or set(found["endmembers"].dims) != {"endmember", "band"}:
+        raise ReadError(f"{shown(path)} holds no endmembers. Give a result.nc that unmix wrote.")
+    return found
+
+
 def _look_over(path: Path) -> None:
     """Refuse what is no HDF5 file or keeps its numbers elsewhere, before xarray opens it."""
     if not path.is_file():

@@ -118,18 +118,56 @@ class Physical:
         taken = tuple(0 if not isinstance(rest, slice) else slice(None) for rest in (rest_y, rest_x))
         return values[*taken, rest_b]
 
-    def _values(self, rows: slice, columns: slice, bands: slice, rest_y: Any, rest_x: Any) -> np.ndarray:
-        """Return physical values of a window: steps in y and x are taken before the conversion."""
+    def pick(self, window: tuple[slice, slice], y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the values (n, band) of some pixels of a window, given by rows and columns of the image."""
+        try:
+            return self._picked(window, y, x)
+        except UnmixError:
+            raise
+        except Exception as error:
+            raise ReadError(f"{shown(self.raw.path)}: pixels cannot be read: {one_line(error)}") from error
+
+    def _picked(self, window: tuple[slice, slice], y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        if not hasattr(self.raw, "pick"):
+            values = self[(*window, slice(None))]
+            return values[y - window[0].start, x - window[1].start]
+        self._require_unchanged()
+        low, high = min(self.bands), max(self.bands) + 1
+        raw = self.raw.pick(y + self.window[0], x + self.window[1], slice(low, high))[:, None]
+        if len(self.bands) != high - low:
+            raw = raw[:, :, np.asarray(self.bands) - low]
+        values = self._scaled(raw, slice(None)) if self.changed else np.ascontiguousarray(raw)
+        self._blank(values, raw)
+        return values[:, 0]
+
+    def _require_unchanged(self) -> None:
         if file_stamp(self.raw.path) != self.stamp:
             raise ReadError(f"{shown(self.raw.path)} has changed since it was opened. Open it again.")
+
+    def _values(self, rows: slice, columns: slice, bands: slice, rest_y: Any, rest_x: Any) -> np.ndarray:
+        """Return physical values of a window: steps in y and x are taken before the conversion."""
+        self._require_unchanged()
+        strip = getattr(self.raw, "strip_rows", 0)
+        if not self.changed or rest_y != slice(None, None, 1) or not 0 < strip < rows.stop - rows.start:
+            return self._converted(rows, columns, bands, rest_y, rest_x)
+        values: np.ndarray | None = None
+        for top in range(rows.start, rows.stop, strip):  # what is read in passing stays small
+            part = slice(top, min(top + strip, rows.stop))
+            converted = self._converted(part, columns, bands, rest_y, rest_x)
+            if values is None:
+                values = np.empty((rows.stop - rows.start, *converted.shape[1:]), converted.dtype)
+            values[part.start - rows.start : part.stop - rows.start] = converted
+        assert values is not None
+        return values
+
+    def _converted(self, rows: slice, columns: slice, bands: slice, rest_y: Any, rest_x: Any) -> np.ndarray:
         judged = self.nodata is not None
         wanted = self.bands if judged else self.bands[bands]
         low, high = min(wanted), max(wanted) + 1
         top, left = self.window[:2]
-        raw = self.raw.read(
-            slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left), slice(low, high)
-        )
-        raw = raw[tuple(rest if isinstance(rest, slice) else slice(0, 1) for rest in (rest_y, rest_x))]
+        rest_y, rest_x = (rest if isinstance(rest, slice) else slice(0, 1) for rest in (rest_y, rest_x))
+        across, bands_read = slice(columns.start + left, columns.stop + left), slice(low, high)
+        raw = self._recorded(range(rows.start + top, rows.stop + top)[rest_y], rest_x, across, bands_read)
         if len(wanted) != high - low:
             raw = raw[:, :, np.asarray(wanted) - low]
         values = self._scaled(raw, slice(None) if judged else bands) if self.changed else np.ascontiguousarray(raw)
@@ -137,6 +175,13 @@ class Physical:
             self._blank(values, raw)
             values = values[:, :, bands]
         return values
+
+    def _recorded(self, rows: range, every: slice, columns: slice, bands: slice) -> np.ndarray:
+        """Return recorded values; rows far apart are read one by one, unless the file keeps several together."""
+        if rows.step <= max(1, self.raw.grain[0]):
+            low, high = min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1
+            return self.raw.read(slice(low, high), columns, bands)[:: rows.step, every]
+        return np.concatenate([self.raw.read(slice(row, row + 1), columns, bands)[:, every] for row in rows])
 
     def _scaled(self, raw: np.ndarray, bands: slice) -> np.ndarray:
         values = np.empty(raw.shape, np.float32)

@@ -68,6 +68,21 @@ class Curve:
         return replace(self, values=self.values / by, low=low, high=high)
 
 
+def largest(values: np.ndarray) -> float:
+    """Return what a curve is divided by to be drawn to the common height."""
+    top = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+    return top if top > 0 else 1.0
+
+
+def broken_runs(x: np.ndarray, good: np.ndarray) -> list[tuple[float, float]]:
+    """Return where runs of bands that are not used begin and end, halfway to their neighbours; x rises."""
+    if not len(x):
+        return []
+    edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], ~good, [False]]).astype(np.int8)))
+    return [(float(edges[a]), float(edges[b])) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+
+
 class SpectraPlot(pg.PlotWidget):
     """Spectra over wavelength, or over bands where wavelengths are not known."""
 
@@ -102,11 +117,15 @@ class SpectraPlot(pg.PlotWidget):
         few = wavelengths is None and len(good) == len(_CHANNELS)
         bottom.setTicks([list(enumerate(_CHANNELS))] if few else None)
         bottom.setLabel("" if few else "band" if wavelengths is None else "wavelength (nm)")
-        self.getAxis("left").setLabel(unit)
+        self.set_unit(unit)
         if len(good):
             margin = 0.02 * max(float(np.ptp(self._x)), 1.0)
             self.setXRange(float(self._x.min()) - margin, float(self._x.max()) + margin, padding=0)
         self._grey(good[self._order])
+
+    def set_unit(self, unit: str) -> None:
+        """Say what the values are."""
+        self.getAxis("left").setLabel(unit)
 
     def set_curves(self, curves: Sequence[Curve]) -> None:
         """Draw these curves; those not named go."""
@@ -145,7 +164,7 @@ class SpectraPlot(pg.PlotWidget):
         if curve.low is None or curve.high is None:
             return
         x = self._x[self._order]
-        edges = [pg.PlotDataItem(x, edge[self._order], pen=None, connect="finite") for edge in (curve.low, curve.high)]
+        edges = [pg.PlotCurveItem(x, edge[self._order], pen=None, connect="finite") for edge in (curve.low, curve.high)]
         colour = (*(round(255 * part) for part in curve.colour), _SPREAD_ALPHA)
         band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(colour))
         band.setZValue(-5)
@@ -166,16 +185,8 @@ class SpectraPlot(pg.PlotWidget):
         return tuple(self._items)
 
     def _grey(self, good: np.ndarray) -> None:
-        """Shade the runs of bands that are not used, halfway to their neighbours."""
-        x = self._x[self._order]
-        if not len(x):
-            return
-        edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
-        starts = np.flatnonzero(~good & np.concatenate([np.ones(1, bool), good])[:-1])
-        for start in starts:
-            stop = start
-            while stop < len(good) and not good[stop]:
-                stop += 1
-            shade = pg.LinearRegionItem((edges[start], edges[stop]), movable=False, brush=_GREY, pen=pg.mkPen(None))
+        """Shade the runs of bands that are not used."""
+        for edges in broken_runs(self._x[self._order], good):
+            shade = pg.LinearRegionItem(edges, movable=False, brush=_GREY, pen=pg.mkPen(None))
             shade.setZValue(-10)
             self.addItem(shade)

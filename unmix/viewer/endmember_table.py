@@ -24,7 +24,7 @@ _TIPS = (
     "Use this spectrum as it is in the next run. All pinned: nothing is searched.",
     "Abundance in the square under the mouse.",
 )
-_CHECK = (
+CHECK_STYLE = (
     "QTableWidget::indicator { width: 12px; height: 12px; border: 1px solid gray; border-radius: 2px; }"
     "QTableWidget::indicator:checked { background: #1F78D1; border-color: #1F78D1; }"
 )
@@ -64,7 +64,7 @@ class EndmemberTable(QTableWidget):
             self.setColumnWidth(column, width)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.setMinimumSize(280, 80)
-        self.setStyleSheet(_CHECK)
+        self.setStyleSheet(CHECK_STYLE)
         self.itemChanged.connect(self._on_changed)
         self.cellDoubleClicked.connect(self._on_double_clicked)
         self.cellClicked.connect(lambda row, _column: self.row_chosen.emit(self.key_of(row)))

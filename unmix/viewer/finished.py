@@ -48,7 +48,7 @@ class Finished:
         """What the run is called in the history."""
         recipe, names = self.recipe, [str(name) for name in self.result["endmember"].values]
         asked = ", ".join(names) if recipe.function == "separate_stains" else f"{len(names)} endmembers"
-        pinned = " pinned" if recipe.known is not None else ""
+        pinned = "" if recipe.known is None else f", {len(recipe.known.names)} pinned"
         changed = ", ".join(f"{name}={value}" for name, value in recipe.options.items() if name != "quantity")
         return f"{self.when:%H:%M:%S}  {self.source}: {asked}{pinned}" + (f" ({changed})" if changed else "")
 

@@ -53,5 +53,14 @@ class Paced(QObject):
             raise
 
 
+def after(parent: QObject, pause_ms: int, what: Callable[[], object]) -> QTimer:
+    """Return a timer that calls once, some time after it was started."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(pause_ms)
+    timer.timeout.connect(what)
+    return timer
+
+
 def _nothing() -> None:
     """Do nothing."""

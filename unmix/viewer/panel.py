@@ -5,33 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QWidget
 
 from ..errors import UnmixError
 from ..quantity import QUANTITIES
-from .activity import Activity, stage_title
+from .activity import stage_title
 from .docks import open_dock
 from .findings import findings
 from .finished import Finished, colours_in
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
-from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
+from .panel_pins import known_to, say_pins, show_pins
 from .recipe import Recipe
-from .request import Known, Request
-from .run import Refused, Run
+from .request import Request
+from .running import Runner
 from .session import session_of
 from .settings import default_options
-from .show import showing
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
+from .warming import warm
 
 if TYPE_CHECKING:
     import napari.viewer
-
-_POLL_MS = 50
 
 
 class UnmixPanel(PanelControls):
@@ -47,15 +45,16 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self._runs: list[Run] = []
-        self._active: Run | None = None
-        self._activity: Activity | None = None
+        self.runner = Runner(napari_viewer, self)
         self._layers: list[Any] = []
+        self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
+        self._said: set[str] = set()
         self._connect()
         self._watch_viewer()
         self._list_layers()
         bind_keys(self.viewer, self)
+        warm(self)
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
@@ -68,11 +67,14 @@ class UnmixPanel(PanelControls):
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
         self.session.run_changed.connect(self._show_findings)
+        self.session.endmembers_changed.connect(self._show_findings)
+        self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
-        self._showing, self._suggesting = Paced(self), Latest(self)
-        self._poll = QTimer(self)
-        self._poll.setInterval(_POLL_MS)
-        self._poll.timeout.connect(self._show_progress)
+        self._suggesting = Latest(self)
+        self.runner.changed.connect(self._show_running)
+        self.runner.progressed.connect(self._show_progress)
+        self.runner.shown.connect(self._take_shown)
+        self.runner.refused.connect(self._refuse)
 
     # following the viewer
 
@@ -81,10 +83,11 @@ class UnmixPanel(PanelControls):
         watched = [(layers.events, self._on_list_event), (layers.selection.events.active, self._on_active)]
         for emitter, slot in watched:
             emitter.connect(slot)
-        runs, session, refresh = self._runs, self.session, self.results.refresh
+        session, refresh = self.session, self.results.refresh
         heard = [
             (session.endmembers_changed, self._show_pins),
             (session.run_changed, self._show_findings),
+            (session.endmembers_changed, self._show_findings),
             (session.endmembers_changed, refresh),
             (session.run_changed, refresh),
         ]
@@ -94,8 +97,6 @@ class UnmixPanel(PanelControls):
                 emitter.disconnect(slot)
             for signal, listener in heard:
                 signal.disconnect(listener, missing_ok=True)
-            for run in runs:
-                run.cancel()
 
         self.destroyed.connect(farewell)
 
@@ -107,7 +108,8 @@ class UnmixPanel(PanelControls):
 
     def _on_removed(self, layer: Any) -> None:
         """Stop a run whose source is gone."""
-        if self._active is not None and self._active.request.source.identity == identity_of(layer):
+        run = self.runner.active
+        if run is not None and run.request.source.identity == identity_of(layer):
             self.cancel()
             self.findings_label.setText(f"Cancelled: the layer '{layer.name}' was removed.")
 
@@ -165,15 +167,13 @@ class UnmixPanel(PanelControls):
         self._form.setRowVisible(self.stains_box, stains)
         self._form.setRowVisible(self.count_row, not stains)
         self.options_form.show_door("stains" if stains else "run")
+        self._say_pins()
 
     @property
-    def _shows_run_of_layer(self) -> bool:
+    def shows_run_of_layer(self) -> bool:
         """Whether the current run, and so the list of endmembers, is that of the chosen layer."""
         current = self.session.current
         return self._source is not None and (current is None or current.source_id == self._source.identity)
-
-    def _known(self) -> Known | None:
-        return self.session.known() if self._shows_run_of_layer else None
 
     def _request(self) -> Request:
         """Return what the controls ask for; the layer is looked at again, it may have been moved or scaled."""
@@ -183,8 +183,8 @@ class UnmixPanel(PanelControls):
         if kind != source.quantity or (source.guessed and kind != "unknown"):
             options["quantity"] = kind
         if self.separates_stains:
-            return Request(source, stains=self.stains_box.currentData(), known=self._known(), options=options)
-        return Request(source, n_endmembers=self.count_box.value(), known=self._known(), options=options)
+            return Request(source, stains=self.stains_box.currentData(), known=known_to(self), options=options)
+        return Request(source, n_endmembers=self.count_box.value(), known=known_to(self), options=options)
 
     def suggest(self, *_: Any) -> None:
         """Set the number of endmembers to what the image seems to hold; it is looked at in a worker."""
@@ -224,6 +224,9 @@ class UnmixPanel(PanelControls):
             self.stains_box.setCurrentIndex(self.stains_box.findData(recipe.stains))
         if recipe.known is not None:
             self.session.set_known(recipe.known)
+            self.count_box.setValue(recipe.n_endmembers or len(recipe.known.names))
+        else:
+            self.session.pin_all(False)
 
     def _restore_defaults(self, *_: Any) -> None:
         self.options_form.restore_defaults()
@@ -234,7 +237,7 @@ class UnmixPanel(PanelControls):
     @property
     def running(self) -> bool:
         """Whether a run is under way, or its layers are still being added."""
-        return self._active is not None or self._showing.busy
+        return self.runner.busy
 
     def start(self, *_: Any) -> None:
         """Run the pipeline on the chosen layer."""
@@ -245,23 +248,15 @@ class UnmixPanel(PanelControls):
         except UnmixError as error:
             self._refuse(str(error))
             return
-        colours = self.session.colours_for(request.source.identity)
-        run = Run(request, self._take_answer, self._take_end, colours)
-        self._runs.append(run)
-        self._active = run
-        self._activity = Activity(f"Unmixing {request.source.name}")
         self.findings_label.setText("")
         self.progress_bar.setRange(0, 0)
         self.progress_bar.setFormat("")
-        self._poll.start()
-        self._show_running()
-        run.start()
+        self.runner.start(request)
 
     def cancel(self, *_: Any) -> None:
         """Let go of the run at once; its thread ends when the pipeline next reports progress."""
-        if self._active is not None:
-            self._active.cancel()
-            self._let_go()
+        if self.runner.active is not None:
+            self.runner.cancel()
             self.findings_label.setText("Cancelled.")
 
     def restore(self, finished: Finished) -> None:
@@ -269,44 +264,14 @@ class UnmixPanel(PanelControls):
         if self.running:
             return
         self.take_settings(finished.recipe)
-        self._show(finished)
-
-    def _take_answer(self, answer: Finished | Refused) -> None:
-        """Show what a run returned, unless it was let go meanwhile."""
-        if self._active is None or answer.run_id != self._active.run_id:
-            return
-        self._let_go()
-        if isinstance(answer, Refused):
-            self._refuse(answer.reason)
-            return
-        self._show(answer)
-        for sentence in answer.warnings:
-            show_warning(sentence)
-
-    def _show(self, finished: Finished) -> None:
-        """Show a run's layers, one at a turn of the event loop."""
-        source = next((layer for layer in self._layers if identity_of(layer) == finished.source_id), None)
-        self._showing.start(showing(self.viewer, finished.layers, source), lambda: self._take_shown(finished))
-        self._show_running()
+        self.runner.show(finished)
 
     def _take_shown(self, finished: Finished) -> None:
-        self.session.take(finished)
-        self._show_running()
-
-    def _take_end(self) -> None:
-        """Forget the threads that have ended."""
-        self._runs[:] = [run for run in self._runs if not run.over]
-        if self._active is not None and self._active.over:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Be ready for the next run."""
-        self._active = None
-        self._poll.stop()
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = None
-        self._show_running()
+        """Say what a run has to say about itself, the first time it is shown."""
+        if finished.run_id not in self._said:
+            self._said.add(finished.run_id)
+            for sentence in finished.warnings:
+                show_warning(sentence)
 
     def _refuse(self, reason: str) -> None:
         self.findings_label.setText(reason)
@@ -319,35 +284,29 @@ class UnmixPanel(PanelControls):
 
     def _show_findings(self) -> None:
         current = self.session.current
-        if current is not None and self._shows_run_of_layer and not self.running:
-            text = findings(current.result, colours_in(current.layers), current.warnings)
+        if current is not None and self.shows_run_of_layer and not self.running:
+            chosen = {pure.name: pure.colour for pure in self.session.endmembers}
+            text = findings(current.result, {**colours_in(current.layers), **chosen}, current.warnings)
             self.findings_label.setText(text)
         else:
             self.findings_label.setText("")
 
     def _show_pins(self) -> None:
-        said = self.session.pins_said() if self._shows_run_of_layer else ""
-        self.pins_label.setText(said)
-        self.pins_label.setVisible(bool(said))
-        self.count_box.setEnabled(not self.running and self._source is not None and self._known() is None)
+        show_pins(self)
 
-    def _show_progress(self) -> None:
-        run = self._active
-        if run is None or self._activity is None:
-            return
-        if self._activity.cancelled:
-            self.cancel()
-        elif run.total:
-            self.progress_bar.setRange(0, run.total)
-            self.progress_bar.setValue(run.done)
-            self.progress_bar.setFormat(f"{stage_title(run.stage)} %p%")
-            self._activity.show(run.stage, run.done, run.total)
+    def _say_pins(self, *_: Any) -> None:
+        say_pins(self)
+
+    def _show_progress(self, stage: str, done: int, total: int) -> None:
+        self.progress_bar.setRange(0, total)
+        self.progress_bar.setValue(done)
+        self.progress_bar.setFormat(f"{stage_title(stage)} %p%")
 
     def _show_running(self) -> None:
         """Let only those controls work that make sense now."""
         idle = not self.running and self._source is not None
         self.run_button.setEnabled(idle)
-        self.cancel_button.setEnabled(self._active is not None)
+        self.cancel_button.setEnabled(self.runner.active is not None)
         for control in (
             self.layer_box,
             self.kind_box,
@@ -357,5 +316,5 @@ class UnmixPanel(PanelControls):
             self.results,
         ):
             control.setEnabled(idle)
-        self.count_box.setEnabled(idle and self._known() is None)
-        self.progress_bar.setVisible(self._active is not None)
+        self.stains_box.setEnabled(idle and known_to(self) is None)
+        self.progress_bar.setVisible(self.runner.active is not None)

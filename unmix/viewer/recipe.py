@@ -31,7 +31,7 @@ class Recipe:
     function : {'unmix', 'separate_stains'}
         Which of the two is called.
     n_endmembers : int, optional
-        How many endmembers are sought.
+        How many endmembers are wanted in all; not given where all are known.
     stains : tuple of str, optional
         Which stains are separated.
     known : Known, optional
@@ -77,7 +77,7 @@ class Recipe:
             lines += _endmember_lines(self.known)
             keywords.insert(0, "endmembers=endmembers")
         asked = repr(self.stains) if self.function == "separate_stains" else repr(self.n_endmembers)
-        arguments = ["image", asked] if self.function == "separate_stains" or self.known is None else ["image"]
+        arguments = ["image"] if asked == "None" else ["image", asked]
         return "\n".join([*lines, f"result = unmix.{self.function}({', '.join([*arguments, *keywords])})", ""])
 
     def as_command(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..abundance_maps import OnBlock
 from ..blocks import Progress
 from ..errors import OptionError
 from ..materials.stains import stain_names
@@ -54,11 +55,11 @@ class Request:
     source : SourceLayer
         What is unmixed.
     n_endmembers : int, optional
-        How many endmembers are sought.
+        How many endmembers are wanted in all.
     stains : tuple of str, optional
         Which stains are separated, instead.
     known : Known, optional
-        Endmembers that are not sought but used.
+        Endmembers that are used as they are; where `n_endmembers` is larger, the others are found beside them.
     options : mapping
         Keywords of `unmix.Options` that differ from their defaults.
     """
@@ -69,27 +70,34 @@ class Request:
     known: Known | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def run(self, progress: Progress) -> xr.Dataset:
-        """Return the result; errors of the pipeline pass through."""
+    def run(self, progress: Progress | None = None, on_block: OnBlock | None = None) -> xr.Dataset:
+        """Return the result, after telling of it on the way; errors of the pipeline pass through."""
         image = self.image()
+        told: dict[str, Any] = {"progress": progress, "on_block": on_block}
         if self.separates_stains:
             matrix = None if self.known is None else self.known.spectra
-            return separate_stains(image, self._stain_names(), stain_matrix=matrix, progress=progress, **self.options)
+            return separate_stains(image, self._stain_names(), stain_matrix=matrix, **told, **self.options)
         if self.known is not None:
-            return unmix(image, endmembers=self.known.as_array(), progress=progress, **self.options)
-        return unmix(image, self.n_endmembers, progress=progress, **self.options)
+            wanted = self.n_endmembers if self.finds_others else None
+            return unmix(image, wanted, endmembers=self.known.as_array(), **told, **self.options)
+        return unmix(image, self.n_endmembers, **told, **self.options)
 
     @property
     def separates_stains(self) -> bool:
         """Whether `unmix.separate_stains` is called, and not `unmix.unmix`."""
         return self.stains is not None and (self.known is None or self.known.as_stains() is not None)
 
+    @property
+    def finds_others(self) -> bool:
+        """Whether endmembers are found beside those that are known."""
+        return self.known is not None and (self.n_endmembers or 0) > len(self.known.names)
+
     def params(self) -> dict[str, Any]:
         """Return what was asked for, as the keywords of the Python function that does the same; fit for JSON."""
         asked: dict[str, Any] = {"function": "separate_stains" if self.separates_stains else "unmix"}
         if self.separates_stains:
             asked["stains"] = list(self._stain_names())
-        elif self.known is None:
+        elif self.known is None or self.finds_others:
             asked["n_endmembers"] = self.n_endmembers
         if self.known is not None:
             rows = [[None if np.isnan(v) else float(v) for v in row] for row in self.known.spectra]

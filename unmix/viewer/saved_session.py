@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -110,12 +111,21 @@ def _recipe_of_provenance(result: xr.Dataset, provenance: dict[str, Any]) -> Rec
     changed = {name: value for name, value in chosen.as_dict().items() if value != default[name]}
     names = [str(name) for name in result["endmember"].values]
     fit = provenance.get("fit")
-    given = isinstance(fit, dict) and str(fit.get("fit", "")).startswith("none")
-    known = Known(tuple(names), np.asarray(result["endmembers"].values, np.float64)) if given else None
+    said = str(fit.get("fit", "")) if isinstance(fit, dict) else ""
+    n_known = len(names) if said.startswith("none") else _n_given(said)
+    spectra = np.asarray(result["endmembers"].values, np.float64)
+    known = Known(tuple(names[:n_known]), spectra[:n_known]) if n_known else None
     if changed.get("method") == "stains" and _are_stains(names):
         del changed["method"]
         return Recipe("separate_stains", stains=tuple(names), known=known, options=changed)
-    return Recipe("unmix", n_endmembers=len(names), known=known, options=changed)
+    wanted = None if n_known == len(names) else len(names)
+    return Recipe("unmix", n_endmembers=wanted, known=known, options=changed)
+
+
+def _n_given(fit: str) -> int:
+    """Return how many endmembers the note of a fit says were given, none where it says nothing of the kind."""
+    told = re.match(r"partly known: (\d{1,4}) given", fit)
+    return int(told.group(1)) if told else 0
 
 
 def _are_stains(names: Sequence[str]) -> bool:

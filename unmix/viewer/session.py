@@ -15,6 +15,7 @@ from psygnal import Signal
 from ..errors import OptionError
 from ..materials.colours import palette
 from .finished import Finished, colours_in
+from .layers import STAINED
 from .relabel import recolour_layers, relabelled, rename_layers
 from .request import Known
 from .sources import about, identity_of, is_source
@@ -96,6 +97,17 @@ class Session:
         wanted = self.current.source_id
         return next((one for one in viewer.layers if is_source(one) and identity_of(one) == wanted), None)
 
+    @property
+    def looked_at(self) -> Any:
+        """The layer whose spectra are of interest: that of the current run, else the selected one, else any."""
+        viewer = self.viewer
+        if viewer is None or self.current is not None:
+            return self.source
+        selected = viewer.layers.selection.active
+        if selected is not None and is_source(selected):
+            return selected
+        return next((layer for layer in reversed(viewer.layers) if is_source(layer)), None)
+
     def layers(self, *roles: str) -> list[Any]:
         """Return the layers in the viewer that belong to the source of the current run, by their roles."""
         viewer = self.viewer
@@ -121,8 +133,12 @@ class Session:
     # runs
 
     def colours_for(self, source_id: str) -> dict[str, np.ndarray]:
-        """Return the colours the user chose for endmembers of a source."""
-        return dict(self._colours.get(source_id, {}))
+        """Return the colours the user chose for endmembers of a source; all colours of the list where one is pinned."""
+        kept: dict[str, np.ndarray] = {}
+        run = self.current
+        if run is not None and run.source_id == source_id and run.quantity not in STAINED:
+            kept = {one.name: one.colour for one in self.endmembers} if any(p.pinned for p in self.endmembers) else {}
+        return {**kept, **self._colours.get(source_id, {})}
 
     def take(self, finished: Finished) -> None:
         """Make a run the current one and keep it in the history; the oldest go when there are too many."""
@@ -223,24 +239,6 @@ class Session:
             for k, (name, spectrum) in enumerate(zip(known.names, known.spectra, strict=True))
         ]
         self.endmembers_changed()
-
-    def known(self) -> Known | None:
-        """Return the endmembers the next run uses as they are: all of them where all are pinned, else None."""
-        if not self.endmembers or not all(pure.pinned for pure in self.endmembers):
-            return None
-        return Known(tuple(p.name for p in self.endmembers), np.array([p.spectrum for p in self.endmembers]))
-
-    def pins_said(self) -> str:
-        """Return in a sentence what the next run does about pins, empty where nothing is pinned."""
-        n_pinned, total = sum(pure.pinned for pure in self.endmembers), len(self.endmembers)
-        if not n_pinned:
-            return ""
-        if n_pinned == total:
-            return f"The next run uses the {total} pinned endmembers as they are."
-        return (
-            f"{n_pinned} of {total} endmembers pinned. unmix cannot hold some and look for the others yet: "
-            "the next run looks for all of them anew. Pin all to keep these."
-        )
 
     def _change(self, index: int, **changes: Any) -> None:
         self.endmembers[index] = replace(self.endmembers[index], **changes)

@@ -31,11 +31,11 @@ class SpectraControls(QWidget):
         super().__init__(parent)
         self.plot = SpectraPlot(theme)
         self.table = EndmemberTable(session)
-        self.square_box = combo("How many pixels around the mouse are averaged.", 3)
+        self.square_box = combo("How many pixels around the mouse are averaged.", 7)
         for width in _SQUARES:
-            self.square_box.addItem(f"{width} × {width}", width)
+            self.square_box.addItem(f"{width} × {width} px", width)
         self.square_box.setCurrentIndex(max(0, self.square_box.findData(cursor_box())))
-        self.height_box = combo("Draw the curves as they are, or each to the height of its largest value.", 11)
+        self.height_box = combo("Draw the curves as they are, or each to the height of its largest value.", 8)
         self.height_box.addItem("values", "values")
         self.height_box.addItem("same height", "same")
         self.here_label = QLabel()
@@ -47,16 +47,18 @@ class SpectraControls(QWidget):
         )
         self.pin_button = button("Pin all", "Pin every endmember, or none: the next run uses them as they are.")
         self.delete_button = button("Delete", "Leave the selected endmember out of the next run.")
-        self.export_button = button("Export", "Save the curves as CSV, or the plot as PNG or SVG.")
+        self.library_button = button(
+            "Library…", "Compare the endmembers with a spectral library: take its names, or pin its spectra."
+        )
+        self.export_button = button("Export…", "Save the curves as CSV, or the plot as PNG or SVG.")
         self._lay_out()
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
-        top.addWidget(QLabel("mouse"))
         top.addWidget(self.square_box)
-        top.addWidget(QLabel("draw"))
         top.addWidget(self.height_box)
         top.addWidget(self.here_label, 1)
+        top.addWidget(self.export_button)
         left, right = QWidget(), QWidget()
         plotted = QVBoxLayout(left)
         plotted.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +70,7 @@ class SpectraControls(QWidget):
         grid = QGridLayout()
         grid.setSpacing(3)
         buttons: list[QWidget] = [self.draw_button, self.use_button, self.replace_button]
-        buttons += [self.pin_button, self.delete_button, self.export_button]
+        buttons += [self.pin_button, self.delete_button, self.library_button]
         for k, one in enumerate(buttons):
             one.setMinimumWidth(86)
             grid.addWidget(one, k // 3, k % 3)

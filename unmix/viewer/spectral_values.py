@@ -35,13 +35,14 @@ class Measured:
 
     Parameters
     ----------
-    spectrum : ndarray, shape (n_bands,)
-        Additive values, NaN in bands that are not good.
+    spectrum, spread : ndarray, shape (n_bands,)
+        Mean and standard deviation of the additive values, NaN in bands that are not good.
     n_pixels : int
         How many valid pixels it is the mean of.
     """
 
     spectrum: np.ndarray
+    spread: np.ndarray
     n_pixels: int
 
 
@@ -144,8 +145,10 @@ class SpectralView:
     def _mean(self, values: np.ndarray) -> Measured | None:
         if not len(values):
             return None
-        additive = self.rule(values).mean(axis=0, dtype=np.float64)
-        return Measured(self.rule.widen(additive[None])[0], len(values))
+        additive = self.rule(values)
+        mean, spread = additive.mean(axis=0, dtype=np.float64), additive.std(axis=0, dtype=np.float64)
+        spectrum, around = self.rule.widen(np.stack([mean, spread]))
+        return Measured(spectrum, around, len(values))
 
 
 def view_of(source: SourceLayer, run: Finished | None, quantity: str | None = None) -> SpectralView:

@@ -55,7 +55,11 @@ def test_the_source_goes_while_its_maps_appear(qtbot, desk, image, messages):
     viewer, panel, spectra, _ = desk
     source = add(viewer, image, suggested_endmembers=3)
     panel.run_button.click()
-    qtbot.waitUntil(lambda: "leaf | endmember 1" in viewer.layers, timeout=WAIT_MS)
+    settled(qtbot, panel, spectra)
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    panel.restore(panel.session.current)
+    assert panel.running
     viewer.layers.remove(source)
     viewer.layers.remove("leaf | endmember 1")
     settled(qtbot, panel, spectra)
@@ -104,7 +108,7 @@ def test_docks_before_anything_was_run(qtbot, desk, image):
     source = add(viewer, image)
     settled(qtbot, panel, spectra)
     viewer.cursor.position = tuple(source.data_to_world((0, 3, 4)))
-    spectra._look_here()
+    spectra.mouse.look()
     assert spectra.plot.keys == ("here",)
     assert not explore.tabs.isEnabled()
     spectra.use_button.click()
