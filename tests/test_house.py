@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (
-        frozenset({"blocks", "scratch", "engines"}),
+        frozenset({"blocks", "scratch", "engines", "spread"}),
         frozenset({"light"}),
         frozenset({"materials"}),
         frozenset({"provenance"}),
