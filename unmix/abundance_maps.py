@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +15,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, blocks_of, map_blocks, smaller_blocks
+from .blocks import Block, Progress, blocks_of, smaller_blocks
 from .errors import UnmixWarning
 from .light.additive import Additive
 from .light.tables import NOTHING_CLEAR, LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .options import Options
 from .result import Endmembers, make_endmember_set, make_result
-from .scratch import MapStore, memory_budget, scratch_folder
+from .scratch import MapStore, memory_budget, scratch_beside, scratch_folder
 from .slides.glass import Glass
+from .spread import spread_blocks
 
 OnBlock = Callable[[xr.Dataset, slice, slice], None]
 """Called as ``on_block(result, rows, columns)`` when a window of the maps is finished, by the thread that solved it;
@@ -97,6 +101,39 @@ class _Solver:
         return Sums(misfit, float(squares.sum(dtype=np.float64)), n_valid, n_empty)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What a solver is made from; small, so that every task can carry it, and made into one once a process."""
+
+    token: str
+    rule: Additive
+    spectra: np.ndarray
+    constraint: str
+    names: tuple[str, ...]
+    glass: Glass | None
+    dtype: np.dtype
+
+    def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, Sums]:
+        return _solver_of(self).solve(values, valid, block)
+
+
+_SOLVERS: OrderedDict[str, _Solver] = OrderedDict()
+_KEPT = 4
+
+
+def _solver_of(work: _Work) -> _Solver:
+    solver = _SOLVERS.get(work.token)
+    if solver is None:
+        problem = abundance_problem(work.spectra, work.constraint, work.names)
+        divided = work.constraint == "shade"
+        tables = light_tables(work.rule, problem, work.dtype)
+        solver = _Solver(work.rule, problem, divided, len(work.names) + 1 + divided, work.glass, tables)
+        _SOLVERS[work.token] = solver
+        while len(_SOLVERS) > _KEPT:
+            _SOLVERS.popitem(last=False)
+    return solver
+
+
 def solve_blocks(
     image: xr.DataArray,
     rule: Additive,
@@ -137,24 +174,21 @@ def solve_blocks(
         they are kept in a store.
     """
     constraint = options.constraint_for(image.attrs["quantity"])
-    problem = abundance_problem(found.spectra[:, rule.good], constraint, found.names)
+    work = _Work(secrets.token_hex(8), rule, found.spectra[:, rule.good], constraint, found.names, glass, image.dtype)
     r, divided = len(found.names), constraint == "shade"
-    tables = light_tables(rule, problem, image.dtype)
-    solver = _Solver(rule, problem, divided, r + 1 + divided, glass, tables)
-    room = _room((solver.n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
+    room = _room((_solver_of(work).n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
     maps = room.lazy() if isinstance(room, MapStore) else room
     named = {"abundances": maps[:r], "residual": maps[r], **({"brightness": maps[r + 1]} if divided else {})}
     tell = told_of_blocks(on_block, image, found, named, constraint)
 
-    def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> Sums:
-        maps, sums = solver.solve(values, valid, block)
-        room[(slice(None), *block.window)] = maps
+    def keep(solved: np.ndarray, block: Block) -> None:
+        room[(slice(None), *block.window)] = solved
         tell(block)
-        return sums
 
     blocks = blocks_of(image) if glass is None else smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
     seen = blocks if glass is None else [block for block in blocks if not glass.covers(block)]
-    sums = map_blocks(solve, image, blocks=seen, stage="abundances", threads=options.threads, progress=progress)
+    with nullcontext() if out is None else scratch_beside(out):
+        sums = spread_blocks(work, keep, image, seen, stage="abundances", threads=options.threads, progress=progress)
     n_skipped = image.sizes["y"] * image.sizes["x"] - sum(block.shape[0] * block.shape[1] for block in seen)
     total = summed(sums, n_skipped)
     facts = facts_of(total, image, divided)
