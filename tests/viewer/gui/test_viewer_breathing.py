@@ -107,9 +107,9 @@ def test_a_slide_opens_in_its_own_levels(qtbot, desk, tmp_path):
     file = tmp_path / "a slide.svs"
     with tifffile.TiffWriter(file) as out:
         for level in (levels[0], levels[2][::4, ::4], *levels[1:]):  # the second page is the thumbnail
-            about = f"Aperio Image Library v12.0\r\n{len(level)}x{len(level)}|AppMag = 20|MPP = 0.5"
+            said = f"Aperio Image Library v12.0\r\n{len(level)}x{len(level)}|AppMag = 20|MPP = 0.5"
             tile = (256, 256) if len(level) > 256 else None
-            out.write(level, tile=tile, photometric="rgb", description=about, metadata=None)
+            out.write(level, tile=tile, photometric="rgb", description=said, metadata=None)
     (layer,) = viewer.open(str(file), plugin="unmix")
     assert layer.multiscale
     assert layer.rgb
