@@ -139,7 +139,9 @@ def test_cancelling_a_second_run_brings_the_first_one_back(qtbot, desk, image, h
     panel.options_form._knobs["constraint"].set_value("sum_to_one")
     run_id = about(maps_of(viewer)[0])["run_id"]
     half_painted(qtbot, viewer, panel)
-    qtbot.waitUntil(lambda: about(maps_of(viewer)[-1])["run_id"] != run_id and not panel.runner._steps.busy)
+    qtbot.waitUntil(
+        lambda: about(maps_of(viewer)[-1])["run_id"] != run_id and not panel.runner._steps.busy, timeout=WAIT_MS
+    )
     panel.cancel_button.click()
     qtbot.waitUntil(lambda: not panel.running and not panel.runner.runs, timeout=WAIT_MS)
     np.testing.assert_array_equal([layer.data for layer in maps_of(viewer)], before)
