@@ -67,7 +67,8 @@ class _Solver:
 
     def solve(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, Sums]:
         """Return the maps (map, h, w) of one block, and what it adds to the facts."""
-        maps = np.empty((self.n_maps, *block.shape), np.float32)
+        flat = np.empty((self.n_maps, block.shape[0] * block.shape[1]), np.float32)
+        maps = flat.reshape(self.n_maps, *block.shape)
         if self.tables is not None:
             cells = NOTHING_CLEAR if self.glass is None else self.glass.cells_of(block)
             misfit, squares, n_solved, n_glass = self.tables.solve(values, valid, cells, maps)
@@ -76,7 +77,8 @@ class _Solver:
         sums = []
         for rows in _strips(values.shape):
             tissue = valid[rows] if clear is None else valid[rows] & ~clear[rows]
-            sums.append(self._strip(values[rows], tissue, maps[:, rows]))
+            pixels = slice(rows.start * block.shape[1], rows.stop * block.shape[1])
+            sums.append(self._strip(values[rows], tissue, flat[:, pixels]))
         n_glass = 0
         if clear is not None:
             clear = clear & valid
@@ -87,18 +89,7 @@ class _Solver:
     def _strip(self, values: np.ndarray, valid: np.ndarray, maps: np.ndarray) -> Sums:
         """Solve a few rows into their place in the maps."""
         X = np.ascontiguousarray(self.rule(values))
-        A, residual, squares = self.problem.solve_with_residual(X, np.ascontiguousarray(valid).ravel())
-        r, n_empty = A.shape[1], 0
-        if self.divided:
-            total = A.sum(axis=1)
-            n_empty = int((total == 0).sum())
-            A /= np.where(total == 0, 1, total)[:, None]
-            maps[r + 1] = total.reshape(valid.shape)
-        maps[:r] = A.T.reshape(r, *valid.shape)
-        maps[r] = residual.reshape(valid.shape)
-        misfit = float(np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1])
-        n_valid = int((~np.isnan(residual)).sum())
-        return Sums(misfit, float(squares.sum(dtype=np.float64)), n_valid, n_empty)
+        return Sums(*self.problem.fill_maps(X, np.ascontiguousarray(valid).ravel(), self.divided, maps))
 
 
 @dataclass(frozen=True)
