@@ -89,12 +89,13 @@ class Probe:
             sys.stderr.write(f"    {1000 * gap:.0f} ms, {1000 * spent:.0f} of them work\n")
 
     def _watch(self) -> None:
+        clock = time.pthread_getcpuclockid(self._main)
         while True:
-            time.sleep(0.01)
-            if self._running and time.perf_counter() - self._last > LONG_S / 2:
+            time.sleep(0.005)
+            if self._running and time.clock_gettime(clock) - self._last_work > LONG_S / 4:
                 frames = traceback.extract_stack(sys._current_frames()[self._main])
-                names = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames if "events" not in f.filename]
-                sys.stderr.write("    " + " > ".join(names[-7:]) + "\n")
+                names = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames if "event" not in f.filename]
+                sys.stderr.write("    " + " > ".join(names[4:][:3] + names[-5:]) + "\n")
 
 
 def wait(until: Callable[[], bool]) -> None:

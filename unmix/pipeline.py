@@ -11,6 +11,7 @@ import numbers
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from .provenance import Journal, provenance
 from .rank import rank_of, say_suggestion
 from .readers.ground import ground_grid_of
 from .result import Endmembers, make_endmember_set, make_result
+from .slides.mapping import map_slide
 from .uncertainty import bootstrap, warn_of_doubts, with_uncertainty
 from .writers import check_out, write
 
@@ -332,8 +334,8 @@ def _run(
         if options.most_per_pixel:
             solved = solve_best_subsets(prepared, found, progress, on_block)
         else:
-            at, rule, glass = prepared.image, prepared.rule, prepared.glass
-            solved = solve_blocks(at, rule, found, options, progress, out=out, glass=glass, on_block=on_block)
+            solve = solve_blocks if prepared.glass is None else partial(map_slide, glass=prepared.glass)
+            solved = solve(prepared.image, prepared.rule, found, options, progress, out=out, on_block=on_block)
     doubts = None
     if options.uncertainty:
         with journal.stage("uncertainty"):

@@ -24,6 +24,9 @@ from .threads import over_rows, thread_count
 if TYPE_CHECKING:
     from .kernels import Programme
 
+CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
+"""The names, in the order of the numbers that the kernels know them by."""
+
 _CONDITION_LIMIT = 1e5
 _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
@@ -83,13 +86,10 @@ class AbundanceProblem:
         rank, r = self.R.shape
         direct = self.with_all is not None and self.max_active == 0
         M, M1, m1 = self.with_all or (np.zeros((r, rank)), np.zeros((r, rank)), np.zeros(r))
-        code = _CODES[self.constraint]
+        code = CONSTRAINTS.index(self.constraint)
         return Programme(
             self.R, self.G, M, M1, m1, self.free, self.one, code, direct, self.use_table, self.max_active
         )  # fmt: skip
-
-
-_CODES = {"unconstrained": 0, "non_negative": 1, "sum_to_one": 2, "shade": 3}
 
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
@@ -103,8 +103,8 @@ def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None 
     """Prepare the endmembers E (r, b) for solving, without a word about how alike they are."""
     from .quadratic import TABLE_LIMIT
 
-    if constraint not in _CODES:
-        raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(_CODES)}.")
+    if constraint not in CONSTRAINTS:
+        raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(CONSTRAINTS)}.")
     E = np.asarray(E, np.float64)
     if E.ndim != 2 or 0 in E.shape:
         raise DataError(f"endmembers have shape (r, n_bands); got {E.shape}.")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import DataError, OptionError
+from .abundances import CONSTRAINTS, as_matrix
 
 
-def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -> np.ndarray:
+def kkt_residual(X: ArrayLike, A: ArrayLike, E: ArrayLike, constraint: str) -> np.ndarray:
     """Return how far each row of A is from its optimality conditions, relative to the size of its data.
 
     Parameters
@@ -24,6 +28,13 @@ def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -
     ndarray of float64, shape (n_pixels,)
         The largest violation of feasibility, of the gradient's sign and of complementarity; zero at the optimum.
 
+    Raises
+    ------
+    DataError
+        Shapes do not match.
+    OptionError
+        The constraint is not known.
+
     References
     ----------
     Karush 1939; Kuhn and Tucker 1951.
@@ -36,7 +47,11 @@ def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -
     >>> kkt_residual([[1.0, -1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], E, "non_negative")
     array([0., 1.])
     """
-    X, A, E = (np.asarray(M, np.float64) for M in (X, A, E))
+    if constraint not in CONSTRAINTS:
+        raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(CONSTRAINTS)}.")
+    X, A, E = (as_matrix(M, name).astype(np.float64) for M, name in ((X, "X"), (A, "A"), (E, "E")))
+    if A.shape != (len(X), len(E)) or X.shape[1] != E.shape[1]:
+        raise DataError(f"X {X.shape}, A {A.shape} and E {E.shape} do not belong together: X ~ A E.")
     size = np.maximum(np.abs(X @ E.T).max(axis=1), np.abs(A @ E @ E.T).max(axis=1))
     size = np.maximum(size, np.finfo(float).tiny)
     gradient = (A @ E - X) @ E.T

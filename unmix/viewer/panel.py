@@ -26,6 +26,7 @@ from .session import session_of
 from .settings import default_options
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
+from .view import add_view
 from .warming import warm
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class UnmixPanel(PanelControls):
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
+        self.view_button.clicked.connect(self.start_on_view)
         self.cancel_button.clicked.connect(self.cancel)
         self.restore_button.clicked.connect(self._restore_defaults)
         self.results.run_chosen.connect(self.restore)
@@ -243,15 +245,29 @@ class UnmixPanel(PanelControls):
         """Run the pipeline on the chosen layer."""
         if self.running or self.layer is None:
             return
+        self.progress_bar.setRange(0, 0)
+        self.progress_bar.setFormat("")
         try:
-            request = self._request()
+            self.runner.start(self._request())
         except UnmixError as error:
             self._refuse(str(error))
             return
         self.findings_label.setText("")
-        self.progress_bar.setRange(0, 0)
-        self.progress_bar.setFormat("")
-        self.runner.start(request)
+
+    def start_on_view(self, *_: Any) -> None:
+        """Make a layer of what is on screen and run the pipeline on it, with what the controls ask for."""
+        if self.running or self.layer is None:
+            return
+        kind, number = self.kind_box.currentData(), self.count_box.value()
+        try:
+            part = add_view(self.viewer, self.layer)
+        except UnmixError as error:
+            self._refuse(str(error))
+            return
+        self.layer_box.setCurrentIndex(self._layers.index(part))
+        self.kind_box.setCurrentIndex(self.kind_box.findData(kind))
+        self.count_box.setValue(number)
+        self.start()
 
     def cancel(self, *_: Any) -> None:
         """Let go of the run at once; its thread ends when the pipeline next reports progress."""
@@ -306,6 +322,7 @@ class UnmixPanel(PanelControls):
         """Let only those controls work that make sense now."""
         idle = not self.running and self._source is not None
         self.run_button.setEnabled(idle)
+        self.view_button.setEnabled(idle)
         self.cancel_button.setEnabled(self.runner.active is not None)
         for control in (
             self.layer_box,

@@ -15,6 +15,7 @@ from .pacing import Paced
 from .request import Request
 from .run import Refused, Run
 from .session import session_of
+from .settings import default_colours
 from .show import layers_of_run, repainting, showing
 from .sources import identity_of, is_source
 
@@ -72,8 +73,14 @@ class Runner(QObject):
         return self._active is not None or self._steps.busy
 
     def start(self, request: Request) -> None:
-        """Run a request in a worker."""
-        colours = session_of(self.viewer).colours_for(request.source.identity)
+        """Run a request in a worker.
+
+        Raises
+        ------
+        OptionError
+            The colours in Preferences are none.
+        """
+        colours = {**default_colours(), **session_of(self.viewer).colours_for(request.source.identity)}
         run = Run(request, self._take_answer, self._take_end, colours)
         self.runs.append(run)
         self._active, self._painted = run, -1

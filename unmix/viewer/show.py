@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .levels import finest
-from .sources import KEY, LayerData, about
+from .sources import KEY, LayerData, about, known_by
 
 RUN_ROLES = ("abundance", "anchors", "dominant", "residual", "brightness")
 """Roles of the layers a run makes; the next run of the same source updates them."""
@@ -35,26 +35,17 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     source : napari layer, optional
         Hidden when its maps appear for the first time, so that they are seen and not mixed with it.
     """
-    from napari.layers import Layer
-
     earlier = {_place_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
     if not earlier and source is not None:
         source.visible = False
     shown = [layer for layer in layers if layer[1].get("visible", True)]
     hidden = [layer for layer in layers if not layer[1].get("visible", True)]
     first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
-    for data, keywords, kind in shown + hidden[::-1]:
-        layer = earlier.pop(_place_of(keywords["metadata"][KEY]), None)
-        place = first if not keywords.get("visible", True) else len(viewer.layers)
-        if layer is not None and layer in viewer.layers and not _fits(layer, keywords):
-            place = viewer.layers.index(layer)
-            viewer.layers.remove(layer)
-            layer = None
-        if layer is not None and layer in viewer.layers:
-            _update(layer, data, keywords)
-        else:
-            viewer.layers.insert(place, Layer.create(data, _with_memory(keywords), kind))
+    for one in shown + hidden[::-1]:
+        layer = _put(viewer, earlier.pop(_place_of(known_by(one)), None), one, first)
         yield
+        if "label" in one[1].get("features", {}):
+            yield from _labelling(viewer, layer, one[1]["features"]["label"])
     for layer in earlier.values():
         if layer in viewer.layers:
             viewer.layers.remove(layer)
@@ -106,6 +97,41 @@ def _with_memory(keywords: dict[str, Any]) -> dict[str, Any]:
     given = {key: keywords[key] for key in _LOOK if key in keywords}
     known = {**keywords["metadata"][KEY], "given": given}
     return {**keywords, "metadata": {**keywords["metadata"], KEY: known}}
+
+
+def _put(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Any:
+    """Give the layer that was shown before its new values, or insert a new one; return it."""
+    from napari.layers import Layer
+
+    data, keywords, kind = layer
+    there = before is not None and before in viewer.layers
+    if there and _fits(before, keywords):
+        _update(before, data, keywords)
+        return before
+    place = lowest if not keywords.get("visible", True) else len(viewer.layers)
+    if there:
+        place = viewer.layers.index(before)
+        viewer.layers.remove(before)
+    made = Layer.create(data, _without_labels(_with_memory(keywords)), kind)
+    viewer.layers.insert(place, made)
+    return made
+
+
+def _without_labels(keywords: dict[str, Any]) -> dict[str, Any]:
+    features = keywords.get("features", {})
+    if "label" not in features:
+        return keywords
+    return {**keywords, "features": {**features, "label": [""] * len(features["label"])}}
+
+
+def _labelling(viewer: Any, layer: Any, labels: list[str]) -> Iterator[None]:
+    """Write the labels of points, one at each step: a letter takes a window some time to draw when it is a new one."""
+    for n_written in range(1, len(labels) + 1):
+        if layer not in viewer.layers or list(layer.features["label"]) == labels:
+            return
+        layer.features = {**dict(layer.features), "label": [*labels[:n_written], *[""] * (len(labels) - n_written)]}
+        layer.refresh_text()
+        yield
 
 
 def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:

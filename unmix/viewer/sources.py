@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..blocks import source_of
 from ..errors import DataError
 from ..image import as_image, guess_quantity, sample_rows
 from ..light.beer_lambert import full_scale
@@ -92,7 +93,8 @@ def layer_of_image(image: xr.DataArray, **facts: Any) -> LayerData:
         Further facts for the metadata, such as ``suggested_endmembers``.
     """
     placement = Placement.of_image(image)
-    sample = sample_rows(image.data)
+    source = source_of(image.data)
+    sample = sample_rows(image.data if source is None else source)
     picture = _is_picture(image)
     change = _picture_of(image, sample) if picture else _bands_first
     shown = as_layer_data([change(level) for level in image_levels(image)])
