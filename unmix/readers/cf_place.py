@@ -10,6 +10,7 @@ import numpy as np
 
 from ..grid_mapping import crs_of, plain_text, transform_of
 from .describe import Description
+from .hdf5_file import is_bare_dimension
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -100,7 +101,7 @@ def _centres(dataset: Any, axis: int, found: Mapping[str, Any]) -> tuple[np.ndar
             continue
         if scale.dtype.kind not in "uif" or scale.size > _MOST_CENTRES or scale.external or scale.is_virtual:
             continue
-        if "This is a netCDF dimension but not a netCDF variable" in plain_text(scale.attrs.get("NAME")):
+        if is_bare_dimension(scale):
             continue
         return np.asarray(scale[()], np.float64), plain_text(scale.attrs.get("units"))
     return None

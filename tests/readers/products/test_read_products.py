@@ -325,3 +325,13 @@ def test_a_table_that_does_not_belong_to_the_image_is_refused(emit, value, said)
     with pytest.raises(ReadError, match=said or "points to") as caught:
         unmix.unmix(emit, endmembers=np.eye(2, 10) + 0.1)
     assert "\n" not in str(caught.value)
+
+
+def test_clouds_are_dropped_when_asked(landsat, emit):
+    known = np.full((2, 7), 0.3) + np.eye(2, 7)
+    kept = unmix.unmix(landsat, endmembers=known)
+    clear = unmix.unmix(landsat, endmembers=known, clouds="drop")
+    assert np.isnan(clear["abundances"].values[0]).sum() == np.isnan(kept["abundances"].values[0]).sum() + 1
+    assert np.isnan(clear["residual"].values[3, 4])
+    with pytest.raises(OptionError, match="needs an image whose product marks clouds"):
+        unmix.unmix(emit, endmembers=np.eye(2, 10), clouds="drop")
