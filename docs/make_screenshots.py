@@ -30,6 +30,7 @@ SHOWN = {
 """What docs/napari.md shows."""
 PATIENCE_S = 120
 _COLOURS = 256
+_MARGIN = 0.1
 
 
 class Photographer:
@@ -39,19 +40,24 @@ class Photographer:
     ----------
     folder : Path
         Where they go.
-    sizes : dict of str to (int, int)
-        Endings of the names and sizes of the window.
+    mark : str
+        Ending of every name: how the desktop is scaled.
     """
 
-    def __init__(self, viewer: Any, folder: Path, sizes: dict[str, tuple[int, int]]) -> None:
-        self.viewer, self.folder, self.sizes = viewer, folder, sizes
+    def __init__(self, viewer: Any, folder: Path, mark: str) -> None:
+        self.viewer, self.folder, self.mark = viewer, folder, mark
+        self.sizes = {"": SCALED_SIZE} if mark else SIZES
 
     def shoot(self, name: str) -> None:
         """Let the window draw itself, then save it."""
         pause(0.4)
-        self.viewer.reset_view()
+        self.viewer.reset_view(margin=_MARGIN)
         pause(0.4)
-        save(self.viewer.screenshot(canvas_only=False, flash=False), self.folder / f"{name}.png")
+        save(self.viewer.screenshot(canvas_only=False, flash=False), self.path(name))
+
+    def path(self, name: str) -> Path:
+        """Return the file of a picture; what is scaled says so in its name."""
+        return self.folder / f"{name}{self.mark}.png"
 
     def shoot_all(self, name: str) -> None:
         """Shoot the window in each size, and in the light theme too."""
@@ -60,7 +66,7 @@ class Photographer:
         for ending, size in self.sizes.items():
             self.viewer.window.resize(*size)
             self.shoot(f"{name}{ending}")
-        self.viewer.window.resize(*next(iter(self.sizes.values())))
+        self.viewer.window.resize(*self.sizes[""])
         get_settings().appearance.theme = "light"
         self.shoot(f"{name}-light")
         get_settings().appearance.theme = "dark"
@@ -75,16 +81,17 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.scale != 1.0:
         os.environ["QT_SCALE_FACTOR"] = str(chosen.scale)
-    sizes = SIZES if chosen.scale == 1.0 else {f"-{100 * chosen.scale:.0f}": SCALED_SIZE}
+    mark = "" if chosen.scale == 1.0 else f"-{100 * chosen.scale:.0f}"
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for sample in chosen.samples:
-        show_sample(sample, chosen.folder, sizes)
+        show_sample(sample, chosen.folder, mark)
 
 
-def show_sample(sample: str, folder: Path, sizes: dict[str, tuple[int, int]]) -> None:
+def show_sample(sample: str, folder: Path, mark: str) -> None:
     """Shoot one sample from opening to exploring."""
-    viewer, panel = open_sample(sample, next(iter(sizes.values())))
-    photographer = Photographer(viewer, folder, sizes)
+    viewer, panel = open_sample(sample)
+    photographer = Photographer(viewer, folder, mark)
+    viewer.window.resize(*photographer.sizes[""])
     photographer.shoot(f"{sample}-opened")
     panel.run_button.click()
     until(lambda: not panel.running)
@@ -167,7 +174,7 @@ def show_library(photographer: Photographer, dock: Any) -> None:
     framed[top - 2 : top + picture.shape[0] + 2, left - 2 : left + picture.shape[1] + 2] = 120
     framed[top : top + picture.shape[0], left : left + picture.shape[1], :3] = picture
     dialog.move(QPoint(0, 0))
-    save(framed, photographer.folder / f"coast-library{next(iter(photographer.sizes))}.png")
+    save(framed, photographer.path("coast-library"))
     dialog.take_button.click()
     photographer.shoot_all("coast-named")
 
@@ -225,12 +232,11 @@ def square(row: float, column: float, half: float) -> np.ndarray:
     return np.array([[row - half, column - half], [row + half, column + half]])
 
 
-def open_sample(sample: str, size: tuple[int, int]) -> tuple[Any, Any]:
+def open_sample(sample: str) -> tuple[Any, Any]:
     """Return a viewer with the sample and the panel, both opened through the plugin."""
     import napari
 
     viewer = napari.Viewer(show=True)
-    viewer.window.resize(*size)
     _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
     viewer.open_sample("unmix", sample)
     return viewer, panel

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
-from .usable_pixels import usable_pixels
+from .usable_pixels import UsablePixels, usable_pixels
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -158,14 +158,41 @@ def for_blocks(
         return list(compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
 
 
-def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values and the valid pixels of one block; a view where the image is in memory."""
+@dataclass(frozen=True)
+class WindowReader:
+    """One block of a file, with all that is needed to read and judge it; small, so that a task can carry it."""
+
+    source: Source
+    block: Block
+    rule: UsablePixels | None
+    valid: np.ndarray | None
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values (h, w, band) and the valid pixels (h, w)."""
+        values = self.source[(*self.block.window, slice(None))]
+        if self.valid is not None:
+            return values, self.valid
+        assert self.rule is not None
+        return values, self.rule.of(values, (slice(None), slice(None)))
+
+
+def window_reader(image: xr.DataArray, block: Block) -> WindowReader | None:
+    """Return what reads one block of a file, None where the image is in memory or was changed since it was read."""
     valid = image.coords["valid"].data
     source, rule = source_of(image.data), usable_pixels(valid)
-    if source is not None and (rule is not None or not hasattr(valid, "dask")):
-        values = source[(*block.window, slice(None))]
-        return values, valid[block.window] if rule is None else rule.of(values, block.window)
-    values, valid = image.data[block.window], valid[block.window]
+    if source is None or (rule is None and hasattr(valid, "dask")):
+        return None
+    if rule is None:
+        return WindowReader(source, block, None, valid[block.window])
+    return WindowReader(source, block, rule.within(block.window), None)
+
+
+def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values and the valid pixels of one block; a view where the image is in memory."""
+    reader = window_reader(image, block)
+    if reader is not None:
+        return reader.read()
+    values, valid = image.data[block.window], image.coords["valid"].data[block.window]
     if hasattr(values, "dask") or hasattr(valid, "dask"):
         from dask.base import compute
 

@@ -48,6 +48,7 @@ _TUPLES: dict[str, tuple[click.ParamType, bool]] = {
     "bands": (Range(), False),
     "exclude": (Range(), True),
     "white_point": (Numbers(), False),
+    "background": (Numbers(), False),
 }
 
 
@@ -63,7 +64,10 @@ def option_flags(*doors: str) -> Callable[[Command], Command]:
     return decorate
 
 
-FORMATS = ("netcdf", "csv", "preview", "ome_tiff", "slide", "ome_zarr", "geotiff", "residual", "brightness")
+FORMATS = (
+    "netcdf", "csv", "preview", "ome_tiff", "slide", "ome_zarr", "zarr", "cog", "geotiff", "residual", "brightness",
+    "envi_library", "envi", "stac",
+)  # fmt: skip
 """What a result can be written as, by name: those of `unmix.writers`, which is too heavy to ask before it is used."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Sequence
@@ -11,11 +12,14 @@ from pathlib import Path
 from ..errors import OptionError, ReadError
 from .envi import find_header
 from .naming import one_line, shown
+from .raman_text import is_map
 from .request import Request
 
 _HEAD_BYTES = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS = (512, 1024, 2048)
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
+_PRODUCT_METADATA = re.compile(r"^MTD_MSIL\w+\.xml$|-METADATA\.xml$|_MTL\.txt$", re.IGNORECASE)
 _MIRAX, _JPEG = ".mrxs", b"\xff\xd8\xff"
 
 _REFUSED = (
@@ -53,18 +57,24 @@ class Format:
 
 def find_format(path: Path, formats: Sequence[Format]) -> Format:
     """Return the format of a file, or raise `ReadError` saying what it is or which formats there are."""
+    if os.path.isdir(path):  # never raises, as Path.is_dir does for a name that is too long
+        return _folder_format(path, formats)
     head, size = _head(path)
     if path.suffix.lower() == _MIRAX and head.startswith(_JPEG):
         return next(f for f in formats if _MIRAX in f.suffixes)
+    if b"<mzML" in head or (path.suffix.lower() == ".imzml" and head.lstrip(b"\xef\xbb\xbf").startswith(b"<?xml")):
+        return next(f for f in formats if f.module == "imzml")
+    _refuse_virtual(path, head)
     known = next((f for f in formats if any(head.startswith(start) for start in f.starts)), None)
     if known is not None:
         return known
-    _refuse_virtual(path, head)
     by_module = {f.module: f for f in formats}
     if "hdf5" in by_module and _is_hdf5_behind_a_block(path, size):
         return by_module["hdf5"]
     if path.suffix.lower() == ".hdr" or find_header(path) is not None:
         return by_module["envi"]
+    if is_map(head):
+        return by_module["raman_text"]
     if size == 0:
         raise ReadError(f"{shown(path)} is empty (0 bytes).")
     for start, what in _REFUSED:
@@ -77,6 +87,18 @@ def find_format(path: Path, formats: Sequence[Format]) -> Format:
         )
     names = "; ".join(f.name for f in formats)
     raise ReadError(f"{shown(path)} is of no format unmix reads, and has no ENVI header beside it. Formats: {names}.")
+
+
+def _folder_format(path: Path, formats: Sequence[Format]) -> Format:
+    """Return the format of a folder: a Zarr store; for a product's folder, say which file in it to give."""
+    if any((path / mark).is_file() for mark in _ZARR_MARKS):
+        return next(f for f in formats if f.module == "zarr_store")
+    try:
+        inside = sorted(e.name for e in path.iterdir() if _PRODUCT_METADATA.search(e.name))
+    except OSError:
+        inside = []
+    which = f"Give its metadata, {inside[0]}." if len(inside) == 1 else "Give one file in it."
+    raise ReadError(f"{shown(path)} is a folder. {which}")
 
 
 def check_choices(chosen: Format, request: Request, path: Path) -> None:

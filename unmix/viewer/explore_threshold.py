@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QSlider, QVBoxLayout, QWidget
 from ..image import pixel_size
 from .controls import combo, note
 from .curves import theme_plot
-from .exploring import area_said, area_share, heights, step_of
+from .exploring import area_said, area_share, heights, pixel_said, step_of
 from .knobs import NumberBox, ignore_wheel
 from .latest import Latest
 from .overlay import overlay, put_overlay
@@ -185,7 +185,7 @@ class ThresholdTab(QWidget):
         text = f"<b>{100 * above.share:.2f} %</b> of the valid pixels: {about}{above.n_pixels:,} pixels"
         size = pixel_size(run.result["residual"])
         if size is not None and all(np.isfinite(one) and one > 0 for one in size[:2]):
-            text += f" of {size[0]:g} × {size[1]:g} {size[2]}, {about}<b>{area_said(above.n_pixels, size)}</b>"
+            text += f" of {pixel_said(size)}, {about}<b>{area_said(above.n_pixels, size)}</b>"
         self.area_label.setText(text + ".")
         if self.show_box.isChecked() and source is not None:
             put_overlay(

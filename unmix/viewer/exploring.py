@@ -56,12 +56,24 @@ def heights(values: np.ndarray, top: float, bins: int = 100) -> np.ndarray:
 
 def area_said(n_pixels: int, size: tuple[float, float, str]) -> str:
     """Return an area in a unit that suits it; `size` is height, width and unit of a pixel."""
-    area, unit = n_pixels * size[0] * size[1], size[2].strip().lower()
-    known = next(((short, large, factor) for names, short, large, factor in _UNITS if unit in names), None)
+    area = n_pixels * size[0] * size[1]
+    known = _unit(size[2])
     if known is None:
         return f"{area:,.6g} {size[2]}²"
     short, large, factor = known
     return f"{area / factor**2:,.4g} {large}²" if area >= 0.01 * factor**2 else f"{area:,.6g} {short}²"
+
+
+def pixel_said(size: tuple[float, float, str]) -> str:
+    """Return how large a pixel is."""
+    known = _unit(size[2])
+    return f"{size[0]:.4g} × {size[1]:.4g} {size[2] if known is None else known[0]}"
+
+
+def _unit(name: str) -> tuple[str, str, float] | None:
+    """Return the short name of a unit of length, that of a larger one, and how much larger that is."""
+    plain = name.strip().lower()
+    return next(((short, large, factor) for names, short, large, factor in _UNITS if plain in names), None)
 
 
 _UNITS = (
