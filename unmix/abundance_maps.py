@@ -13,10 +13,11 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Block, Progress, blocks_of, map_blocks, smaller_blocks
-from .errors import UnmixWarning
+from .errors import OptionError, UnmixWarning
 from .light.additive import Additive
 from .light.tables import NOTHING_CLEAR, LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
+from .nmf.poisson_abundances import PoissonProblem, poisson_problem
 from .options import Options
 from .result import Endmembers, make_endmember_set, make_result
 from .scratch import MapStore, memory_budget, scratch_folder
@@ -55,7 +56,7 @@ class _Solver:
     """What every block is solved by."""
 
     rule: Additive
-    problem: AbundanceProblem
+    problem: AbundanceProblem | PoissonProblem
     divided: bool
     n_maps: int
     glass: Glass | None
@@ -137,9 +138,9 @@ def solve_blocks(
         they are kept in a store.
     """
     constraint = options.constraint_for(image.attrs["quantity"])
-    problem = abundance_problem(found.spectra[:, rule.good], constraint, found.names)
+    problem = _problem(found.spectra[:, rule.good], found.names, image.attrs["quantity"], options)
     r, divided = len(found.names), constraint == "shade"
-    tables = light_tables(rule, problem, image.dtype)
+    tables = None if isinstance(problem, PoissonProblem) else light_tables(rule, problem, image.dtype)
     solver = _Solver(rule, problem, divided, r + 1 + divided, glass, tables)
     room = _room((solver.n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
     maps = room.lazy() if isinstance(room, MapStore) else room
@@ -161,6 +162,21 @@ def solve_blocks(
     if glass is not None:
         facts |= {"n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(seen)}
     return SolvedBlocks(named, facts)
+
+
+def _problem(
+    E: np.ndarray, names: tuple[str, ...], quantity: str, options: Options
+) -> AbundanceProblem | PoissonProblem:
+    """Return what every pixel is solved by: least squares, or the likelihood of photon counts."""
+    constraint = options.constraint_for(quantity)
+    if options.noise == "gaussian":
+        return abundance_problem(E, constraint, names)
+    if quantity != "counts" or constraint != "non_negative":
+        raise OptionError(
+            f"noise='poisson' is for counts and non_negative abundances; these are {quantity} and {constraint}. "
+            "Leave noise= out, or say quantity='counts'."
+        )
+    return poisson_problem(E, names)
 
 
 def told_of_blocks(
