@@ -16,10 +16,11 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Block, Progress, blocks_of, smaller_blocks
-from .errors import UnmixWarning
+from .errors import OptionError, UnmixWarning
 from .light.additive import Additive
 from .light.tables import NOTHING_CLEAR, LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
+from .nmf.poisson_abundances import PoissonProblem, poisson_problem
 from .options import Options
 from .result import Endmembers, make_endmember_set, make_result
 from .scratch import MapStore, memory_budget, scratch_beside, scratch_folder
@@ -59,7 +60,7 @@ class _Solver:
     """What every block is solved by."""
 
     rule: Additive
-    problem: AbundanceProblem
+    problem: AbundanceProblem | PoissonProblem
     divided: bool
     n_maps: int
     glass: Glass | None
@@ -100,6 +101,7 @@ class _Work:
     rule: Additive
     spectra: np.ndarray
     constraint: str
+    noise: str
     names: tuple[str, ...]
     glass: Glass | None
     dtype: np.dtype
@@ -115,14 +117,29 @@ _KEPT = 4
 def _solver_of(work: _Work) -> _Solver:
     solver = _SOLVERS.get(work.token)
     if solver is None:
-        problem = abundance_problem(work.spectra, work.constraint, work.names)
+        problem = _problem(work)
         divided = work.constraint == "shade"
-        tables = light_tables(work.rule, problem, work.dtype)
+        tables = None if isinstance(problem, PoissonProblem) else light_tables(work.rule, problem, work.dtype)
         solver = _Solver(work.rule, problem, divided, len(work.names) + 1 + divided, work.glass, tables)
         _SOLVERS[work.token] = solver
         while len(_SOLVERS) > _KEPT:
             _SOLVERS.popitem(last=False)
     return solver
+
+
+def _problem(work: _Work) -> AbundanceProblem | PoissonProblem:
+    """Return what every pixel is solved by: least squares, or the likelihood of photon counts."""
+    if work.noise == "poisson":
+        return poisson_problem(work.spectra, work.names)
+    return abundance_problem(work.spectra, work.constraint, work.names)
+
+
+def _check_noise(noise: str, quantity: str, constraint: str) -> None:
+    if noise == "poisson" and (quantity != "counts" or constraint != "non_negative"):
+        raise OptionError(
+            f"noise='poisson' is for counts and non_negative abundances; these are {quantity} and {constraint}. "
+            "Leave noise= out, or say quantity='counts'."
+        )
 
 
 def solve_blocks(
@@ -165,7 +182,17 @@ def solve_blocks(
         they are kept in a store.
     """
     constraint = options.constraint_for(image.attrs["quantity"])
-    work = _Work(secrets.token_hex(8), rule, found.spectra[:, rule.good], constraint, found.names, glass, image.dtype)
+    _check_noise(options.noise, image.attrs["quantity"], constraint)
+    work = _Work(
+        secrets.token_hex(8),
+        rule,
+        found.spectra[:, rule.good],
+        constraint,
+        options.noise,
+        found.names,
+        glass,
+        image.dtype,
+    )
     r, divided = len(found.names), constraint == "shade"
     room = _room((_solver_of(work).n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
     maps = room.lazy() if isinstance(room, MapStore) else room
