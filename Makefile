@@ -6,11 +6,12 @@ PIP := "$(CURDIR)/$(VENV)/bin/python" -m pip --disable-pip-version-check
 RUN := "$(CURDIR)/$(VENV)/bin"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format screenshots clean
+.PHONY: help demo test bench format screenshots clean
 
 help:
 	@echo "make demo          install unmix into .venv and run it on the three sample images"
 	@echo "make test          install what the tests need into .venv, then ruff, mypy and pytest"
+	@echo "make bench         time everything beside its peers, in an environment of its own (.venv-bench); ten minutes"
 	@echo "make format        format the code and mend what the linter can mend"
 	@echo "make screenshots   draw the pictures of the napari plugin into docs/screenshots"
 	@echo "make clean         remove .venv and everything built"
@@ -25,6 +26,9 @@ test: $(VENV)/test.done
 	$(RUN)/mypy
 	sh .ci/under-xvfb $(RUN)/python -m pytest
 
+bench: $(VENV)-bench/peers.done
+	"$(CURDIR)/$(VENV)-bench/bin/python" benchmarks/speed.py
+
 format: $(VENV)/test.done
 	$(RUN)/ruff format unmix tests examples benchmarks
 	$(RUN)/ruff check --fix unmix tests examples benchmarks
@@ -33,7 +37,7 @@ screenshots: $(VENV)/test.done
 	xvfb-run -a -s "-screen 0 2000x1200x24 +extension GLX" $(RUN)/python docs/make_screenshots.py docs/screenshots
 
 clean:
-	rm -rf $(VENV) build dist demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench build dist demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV)/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "unmix needs Python 3.11 or newer; say make PYTHON=..."; exit 1; }
@@ -47,3 +51,8 @@ $(VENV)/demo.done: $(VENV)/python.done pyproject.toml
 $(VENV)/test.done: $(VENV)/python.done pyproject.toml
 	$(PIP) install --quiet -e ".[test]"
 	@touch $@ $(VENV)/demo.done
+
+$(VENV)-bench/peers.done: benchmarks/peers.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-bench
+	"$(CURDIR)/$(VENV)-bench/bin/python" -m pip --disable-pip-version-check install --quiet -e . -r benchmarks/peers.txt
+	@touch $@

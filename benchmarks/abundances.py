@@ -1,151 +1,134 @@
-"""Speed of the abundance solvers and of the whole run, as ratios to one read of the data taken in the same run.
+"""Abundances: against one read of the data, and against pysptools, scipy and cvxopt on the same pixels.
 
-    python benchmarks/abundances.py                 # 1e6 x 200 float32, two threads, medians of 5
-    python benchmarks/abundances.py --linear        # time against the number of pixels, 1e4 to 4e6 at 100 bands
+    python benchmarks/abundances.py
 
-One read is the sum of all values by two threads, the least any method can do. The peers are run where they are
-installed (scipy here; pysptools with its cvxopt only in an environment of its own) on as many pixels as they manage in
-a few seconds, and compared by time a pixel.
+Peers are given as many pixels as they manage in a second or two, as float64, and are compared by time a pixel. That
+both solve the same problem is checked: the largest difference of an abundance is in the table.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-import numba
 import numpy as np
+from measuring import Table, in_turn, mixtures, read, spans
+from scipy.optimize import nnls
 
 import unmix
 from unmix.nmf import solve_abundances
-from unmix.nmf.abundances import abundance_problem
+from unmix.nmf.kernels import dot_rows
 
-REPEATS = 5
-
-
-@numba.njit(nogil=True, fastmath=True)
-def total(values: np.ndarray) -> np.float32:
-    s = np.float32(0)
-    for value in values:
-        s += value
-    return s
+SAME = 1e-4
+Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def main() -> None:
-    """Print every ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pixels", type=int, default=1_000_000)
-    parser.add_argument("--bands", type=int, default=200)
-    parser.add_argument("--linear", action="store_true")
-    args = parser.parse_args()
-    warnings.simplefilter("ignore")
-    if args.linear:
-        return linear()
-    pool = ThreadPoolExecutor(2)
-    for r in (6, 10):
-        X, E = mixtures(args.pixels, args.bands, r)
-        blocks = np.array_split(X, 16)
-        for constraint in ("sum_to_one", "non_negative", "shade"):
-            problem = abundance_problem(E, constraint)
-            seconds, read = timed(lambda p=problem: list(pool.map(p.solve, blocks)), X, pool)
-            print(
-                f"r={r} {constraint:13} {seconds:.3f} s  {seconds / read:5.1f} reads  (read {read:.3f} s)", flush=True
-            )
-        image = unmix.as_image(X.reshape(1000, -1, args.bands), quantity="reflectance")
-        for name, run in {
-            "find_endmembers": lambda i=image, k=r: unmix.find_endmembers(i, k),
-            "find_endmembers, anchors=robust": lambda i=image, k=r: unmix.find_endmembers(i, k, anchors="robust"),
-            "unmix": lambda i=image, k=r: unmix.unmix(i, k),
-        }.items():
-            seconds, read = timed(run, X, pool)
-            print(f"r={r} {name:32} {seconds:.3f} s  {seconds / read:5.1f} reads", flush=True)
-        if r == 6:
-            peers(X, E, seconds_a_pixel(lambda: solve_abundances(X[:200_000], E, "sum_to_one"), 200_000))
-    return None
+def against_one_read(n: int = 1_000_000, b: int = 200, ranks: tuple[int, ...] = (6, 10), repeats: int = 5) -> Table:
+    """Time the solvers, the search and the whole run in units of one read."""
+    rows: list[list[object]] = []
+    for r in ranks:
+        X, E = mixtures(n, b, r)
+        image = unmix.as_image(X.reshape(-1, min(n, 1000), b), quantity="reflectance")
+        Q, Y = np.linalg.qr(E.T)[0].T.astype(np.float32), np.empty((n, r), np.float32)
+        Q = np.ascontiguousarray(Q)
+        works: dict[str, Callable[[], object]] = {
+            "one read": partial(read, X),
+            "product with r directions": lambda X=X, Q=Q, Y=Y: spans(lambda s: dot_rows(X[s], Q, Y[s]), len(X)),
+            "FCLS": partial(solve_abundances, X, E, "sum_to_one"),
+            "NNLS": partial(solve_abundances, X, E, "non_negative"),
+            "shade": partial(solve_abundances, X, E, "shade"),
+            "unconstrained": partial(solve_abundances, X, E, "unconstrained"),
+            "find_endmembers": partial(unmix.find_endmembers, image, r),
+            "find_endmembers, anchors=robust": partial(unmix.find_endmembers, image, r, anchors="robust"),
+            "unmix, with residual and brightness maps": partial(unmix.unmix, image, r),
+        }
+        seconds = in_turn(works, repeats)
+        for name, took in seconds.items():
+            rows.append([r, name, f"{took:.3f}", f"{took / seconds['one read']:.1f}"])
+    title = f"{n:,} pixels, {b} bands, float32, two threads"
+    return Table(title, ("r", "what", "seconds", "reads"), rows, "A read is the sum of all values on two threads.")
 
 
-def mixtures(n: int, b: int, r: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy mixtures (n, b) of r smooth spectra, and the spectra."""
-    rng = np.random.default_rng(0)
-    E = np.abs(np.cumsum(rng.normal(size=(r, b)), axis=1)) + 0.5
-    E /= E.max()
-    X = rng.dirichlet(np.full(r, 0.5), n).astype(np.float32) @ E.astype(np.float32)
-    for part in np.array_split(X, 32):
-        part += rng.normal(0, 0.01, part.shape).astype(np.float32)
-    return X, E
+def against_others(n: int = 1_000_000, b: int = 200, r: int = 6, few: int = 2_000) -> Table:
+    """Compare with the peers that are installed, by time a pixel and by largest difference."""
+    X, E = mixtures(n, b, r)
+    rows = []
+    for name, (constraint, peer, share) in peers().items():
+        if peer is None:
+            rows.append([constraint, name, "not installed", "", "", "", ""])
+            continue
+        pixels = X[: max(2, int(few * share))].astype(np.float64)
+        seconds = in_turn(
+            {
+                "theirs": partial(peer, pixels, E),
+                "one thread": partial(solve_abundances, X, E, constraint, threads=1),
+                "ours": partial(solve_abundances, X, E, constraint),
+            }
+        )
+        apart = float(np.abs(peer(pixels, E) - solve_abundances(pixels, E, constraint)).max())
+        theirs, one, ours = seconds["theirs"] / len(pixels), seconds["one thread"] / n, seconds["ours"] / n
+        same = f"{apart:.0e}" + ("" if apart <= SAME else ", NOT the same")
+        times = f"{theirs / one:,.0f}", f"{theirs / ours:,.0f}"
+        rows.append([constraint, name, f"{1e6 * theirs:.1f}", f"{1e6 * ours:.3f}", *times, same])
+    columns = (
+        "constraint",
+        "peer",
+        "their us a pixel",
+        "ours",
+        "times, one thread",
+        "times, two",
+        "largest difference",
+    )
+    return Table(f"Against others, {b} bands, r = {r}", columns, rows)
 
 
-def timed(run: Callable[[], object], X: np.ndarray, pool: ThreadPoolExecutor) -> tuple[float, float]:
-    """Return the median seconds of a warm run and of one read of X, taken in turn."""
-    halves = np.array_split(X.reshape(-1), 2)
-    run(), list(pool.map(total, halves))
-    runs, reads = [], []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        list(pool.map(total, halves))
-        reads.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        run()
-        runs.append(time.perf_counter() - start)
-    return float(np.median(runs)), float(np.median(reads))
+def peers() -> dict[str, tuple[str, Solver | None, float]]:
+    """Return what is compared: constraint, solver (None where not installed), and share of the pixels it is given."""
+
+    def with_scipy(X: np.ndarray, E: np.ndarray) -> np.ndarray:
+        return np.array([nnls(E.T, x)[0] for x in X])
+
+    return {
+        "scipy nnls in a loop": ("non_negative", with_scipy, 1.0),
+        "pysptools FCLS": ("sum_to_one", with_pysptools(), 0.1),
+        "cvxopt qp in a loop": ("sum_to_one", with_cvxopt(), 0.1),
+    }
 
 
-def seconds_a_pixel(run: Callable[[], object], n: int) -> float:
-    """Return the seconds a pixel of a warm run over n pixels."""
-    run()
-    start = time.perf_counter()
-    run()
-    return (time.perf_counter() - start) / n
-
-
-def peers(X: np.ndarray, E: np.ndarray, ours: float) -> None:
-    """Compare a single-threaded solve with the peers that are installed: time a pixel and largest difference."""
-    from scipy.optimize import nnls
-
-    few = X[:2000].astype(np.float64)
-    answers = np.empty((len(few), len(E)))
-
-    def in_a_loop() -> None:
-        for k, x in enumerate(few):
-            answers[k] = nnls(E.T, x)[0]
-
-    theirs = seconds_a_pixel(in_a_loop, len(few))
-    apart = np.abs(answers - solve_abundances(X[:2000], E, "non_negative")).max()
-    print(f"scipy nnls in a loop: {theirs / ours:.0f} times our time a pixel, answers within {apart:.1e}")
+def with_pysptools() -> Solver | None:
+    """Return FCLS of pysptools, or None; its NNLS minimises |E E' a - E x|, another problem, so it is left out."""
     try:
         from pysptools.abundance_maps.amaps import FCLS
     except ImportError:
-        print("pysptools FCLS: not installed here")
-        return
-    few = X[:100].astype(np.float64)
-    found: list[np.ndarray] = []
-    theirs = seconds_a_pixel(lambda: found.append(FCLS(few, E)), len(few))
-    apart = np.abs(found[-1] - solve_abundances(X[:100], E, "sum_to_one")).max()
-    print(f"pysptools FCLS: {theirs / ours:.0f} times our time a pixel, answers within {apart:.1e}")
+        return None
+    return lambda X, E: np.asarray(FCLS(X, E))
 
 
-def linear() -> None:
-    """Print the slope of log time against log pixels of the whole run."""
-    sizes = [10_000, 40_000, 160_000, 640_000, 2_560_000, 4_000_000]
-    seconds = []
-    for n in sizes:
-        X, _ = mixtures(n, 100, 5)
-        side = int(np.sqrt(n))
-        image = unmix.as_image(X[: side * side].reshape(side, side, 100), quantity="reflectance")
-        unmix.unmix(image, 5)
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
-            unmix.unmix(image, 5)
-            times.append(time.perf_counter() - start)
-        seconds.append(float(np.median(times)))
-        print(f"{n:>9,} pixels  {seconds[-1]:.3f} s", flush=True)
-    slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
-    print(f"slope {slope:.2f}")
+def with_cvxopt() -> Solver | None:
+    """Return FCLS as a quadratic programme of cvxopt a pixel, or None."""
+    try:
+        from cvxopt import matrix, solvers
+    except ImportError:
+        return None
+    solvers.options.update(show_progress=False, abstol=1e-10, reltol=1e-10, feastol=1e-10)
+
+    def solve(X: np.ndarray, E: np.ndarray) -> np.ndarray:
+        r = len(E)
+        P, below, zero = matrix(E @ E.T), matrix(-np.eye(r)), matrix(np.zeros(r))
+        ones, one = matrix(np.ones((1, r))), matrix(1.0)
+        found = [solvers.qp(P, matrix(-E @ x), below, zero, ones, one)["x"] for x in X]
+        return np.array(found).reshape(len(X), r)
+
+    return solve
+
+
+def tables() -> list[Table]:
+    """Return all of it."""
+    return [against_one_read(), against_others()]
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    for table in tables():
+        print(table.markdown())

@@ -1,91 +1,61 @@
-"""Time of every anchor method, as a ratio to one read of the data.
+"""Anchors: every method by name against one read, and ours against successive projection as the textbook writes it.
 
-    python benchmarks/anchors.py                               # 1e6 pixels x 200 bands, r = 6
-    python benchmarks/anchors.py --pixels 100000 --rank 10
-
-The data are float32 mixtures with a little noise and one pure pixel a material. One read is a float32 sum over the
-rows, on one thread. Each method is warmed on a few rows first, timed `--repeats` times, and its median is shown, with
-how many of the pure pixels it found.
+python benchmarks/anchors.py
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+import warnings
+from functools import partial
 
 import numpy as np
+from measuring import Table, in_turn, mixtures, read
 
 from unmix.nmf import find_anchors
 from unmix.nmf.anchor_methods import ANCHOR_METHODS
-from unmix.nmf.kernels import project_rows
 from unmix.nmf.vca import best_by_volume
 
-NOISE = 0.005
+
+def textbook_spa(X: np.ndarray, r: int) -> list[int]:
+    """Return the anchors by the algorithm as it is written: take the longest row, project all rows, repeat."""
+    rest, chosen = X.astype(np.float64), []
+    for _ in range(r):
+        chosen.append(int(np.argmax((rest**2).sum(axis=1))))
+        u = rest[chosen[-1]] / np.linalg.norm(rest[chosen[-1]])
+        rest = rest - np.outer(rest @ u, u)
+    return chosen
 
 
-def main() -> None:
-    """Time every method and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pixels", type=int, default=1_000_000)
-    parser.add_argument("--bands", type=int, default=200)
-    parser.add_argument("--rank", type=int, default=6)
-    parser.add_argument("--repeats", type=int, default=3)
-    chosen = parser.parse_args()
-    X, pure = mixtures(chosen.pixels, chosen.bands, chosen.rank)
-    read = median_seconds(lambda: X.sum(axis=1), chosen.repeats)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}")
-    print(f"{chosen.pixels} x {chosen.bands} float32, r = {chosen.rank}; one read {read:.3f} s\n")
-    print("| method | seconds | reads | pure pixels found |\n|---|---|---|---|")
-    axes, onto = np.ones((chosen.rank, chosen.bands), X.dtype), np.empty((len(X), chosen.rank), X.dtype)
-    offset = np.zeros(chosen.rank, X.dtype)
-    project_rows(X[:10], axes, offset, onto[:10])
-    projection = median_seconds(lambda: project_rows(X, axes, offset, onto), chosen.repeats)
-    print(f"| projection onto {chosen.rank} directions | {projection:.3f} | {projection / read:.1f} | |")
-    for name, method in methods(chosen.rank).items():
-        method(X[: 50 * chosen.rank])
-        found = method(X)
-        seconds = median_seconds(lambda method=method: method(X), chosen.repeats)
-        exact = len(pure & set(found.tolist()))
-        print(f"| {name} | {seconds:.3f} | {seconds / read:.1f} | {exact} of {chosen.rank} |", flush=True)
-
-
-def methods(r: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Return what is timed, by name."""
-    named: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        name: (lambda X, name=name: find_anchors(X, r, name)) for name in ANCHOR_METHODS
-    }
-    return named | {"vca, best of 10": lambda X: best_by_volume(X, r)}
-
-
-def mixtures(n_pixels: int, n_bands: int, r: int) -> tuple[np.ndarray, set[int]]:
-    """Return noisy float32 mixtures and where the pure pixels are."""
-    rng = np.random.default_rng(0)
-    E = rng.uniform(0.05, 0.9, (r, n_bands)).astype(np.float32)
-    at = rng.permutation(n_pixels)[:r]
-    X = np.empty((n_pixels, n_bands), np.float32)
-    for top in range(0, n_pixels, 50_000):
-        part = X[top : top + 50_000]
-        A = 0.8 * rng.dirichlet(np.full(r, 0.7), len(part)).astype(np.float32) + np.float32(0.2 / r)
-        np.matmul(A, E, out=part)
-        part += NOISE * rng.standard_normal(part.shape, dtype=np.float32)
+def by_name(n: int = 200_000, b: int = 200, r: int = 6, repeats: int = 3) -> Table:
+    """Time every method; count the pure pixels it finds among mixtures of at most 80 %."""
+    X, E = mixtures(n, b, r)
+    at = np.linspace(0, n - 1, r).astype(int)
+    X *= np.float32(0.8)
+    X += np.float32(0.2) * E.mean(axis=0, dtype=np.float32)
     X[at] = E
-    return X, set(at.tolist())
+    works = {"one read": partial(read, X), "textbook SPA, float64": partial(textbook_spa, X, r)}
+    works |= {name: partial(find_anchors, X, r, name) for name in ANCHOR_METHODS}
+    works["vca, best of 10"] = partial(best_by_volume, X, r)
+    seconds = in_turn(works, repeats)
+    rows = []
+    for name, work in works.items():
+        found = [] if name == "one read" else [int(i) for i in work()]
+        exact = f"{len(set(at.tolist()) & set(found))} of {r}" if found else ""
+        of_textbook = seconds["textbook SPA, float64"] / seconds[name]
+        reads = seconds[name] / seconds["one read"]
+        rows.append([name, f"{seconds[name]:.4f}", f"{reads:.1f}", f"{of_textbook:.1f}", exact])
+    same = list(find_anchors(X, r, "spa")) == textbook_spa(X, r)
+    note = f"Ours and the textbook's SPA choose {'the same pixels in the same order' if same else 'DIFFERENT pixels'}."
+    columns = ("method", "seconds", "reads", "times the textbook's speed", "pure pixels found")
+    return Table(f"Anchors, {n:,} pixels, {b} bands, r = {r}", columns, rows, note)
 
 
-def median_seconds(work: Callable[[], Any], repeats: int) -> float:
-    """Return the median time of several runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def tables() -> list[Table]:
+    """Return all of it."""
+    return [by_name()]
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    for table in tables():
+        print(table.markdown())

@@ -25,8 +25,8 @@ TILE = 512
 GLASS = (243, 240, 246)
 
 
-def make_slide(path: Path, size: int, glass: float = 0.5) -> None:
-    """Write a slide of size x size pixels, 0.5 um each; a share of its 2048-pixel fields is glass."""
+def make_slide(path: Path, size: int, tissue_share: float = 0.4) -> None:
+    """Write a slide of size x size pixels, 0.5 um each: one round section of 2048-pixel fields of tissue on glass."""
     import tifffile
 
     from unmix.synthetic import stained_slide
@@ -34,7 +34,8 @@ def make_slide(path: Path, size: int, glass: float = 0.5) -> None:
     tissue = stained_slide(3, shape=(BLOCK, BLOCK)).image.values
     empty = np.full_like(tissue, GLASS)
     n = size // BLOCK
-    shown = [[((i * 7 + j * 3) % 10) / 10 >= glass for j in range(n)] for i in range(n)]
+    away = np.hypot(*np.meshgrid(np.arange(n) - (n - 1) / 2, np.arange(n) - (n - 1) / 2))
+    shown = away <= np.quantile(away, tissue_share)
 
     def tiles() -> Iterator[np.ndarray]:
         for row in shown:

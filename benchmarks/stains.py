@@ -1,6 +1,6 @@
 """Stain vectors against the truth and against peers, in one run: synthetic slides, then real tiles where they are.
 
-    python benchmarks/stains.py [--seeds 4000 4008] [--data FOLDER] [--peers FOLDER_OF_PACKAGES]
+    python benchmarks/stains.py [--seeds 5000 5008] [--data FOLDER] [--peers FOLDER_OF_PACKAGES]
 
 Synthetic slides: classes of pixels in given shares (down to 5 / 95), each with a little of the other stains, camera
 noise of 1 to 4 grey levels, rounding to 8 bits, 1 % black pigment, true vectors turned by 0, 10 or 20 degrees from the
@@ -51,7 +51,7 @@ Method = Callable[[np.ndarray, tuple[str, ...]], np.ndarray]
 def main() -> None:
     """Run both parts and print a table each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs=2, default=(4000, 4008), metavar=("FIRST", "END"))
+    parser.add_argument("--seeds", type=int, nargs=2, default=(5000, 5008), metavar=("FIRST", "END"))
     parser.add_argument("--side", type=int, default=256, help="Rows and columns of a synthetic slide.")
     parser.add_argument("--data", type=Path, default=os.environ.get("UNMIX_TEST_DATA"))
     parser.add_argument("--peers", type=Path, help="Folder of installed packages to look for peers in, after our own.")

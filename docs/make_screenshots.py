@@ -1,110 +1,230 @@
-"""Make the screenshots of the napari plugin: each sample opened, unmixed and shown in a real window.
+"""Make the screenshots of the napari plugin: each sample opened, unmixed and looked at in a real window.
 
 Run it under a display (Xvfb will do, Qt's offscreen platform draws the canvas black):
 
-    xvfb-run -a -s "-screen 0 2000x1200x24 +extension GLX" python docs/make_screenshots.py FOLDER
+    xvfb-run -a -s "-screen 0 2400x1400x24 +extension GLX" python docs/make_screenshots.py FOLDER
+
+Every state goes to FOLDER in several sizes and both themes; those that the pages show go to docs/screenshots, too, with
+few colours and so small. ``--scale 1.25`` makes the window as a desktop at 125 % shows it.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
-import napari
 import numpy as np
-from napari.settings import get_settings
-from qtpy.QtWidgets import QApplication
 
 SAMPLES = ("tissue_he", "coast", "cells_lambda")
 SIZES = {"": (1280, 800), "-large": (1920, 1080)}
+SCALED_SIZE = (1536, 864)
+SHOWN = {
+    "tissue_he-unmixed", "coast-spectra", "coast-library", "cells_lambda-spectra-light", "tissue_he-threshold",
+    "coast-colour", "cells_lambda-brushing", "tissue_he-profile",
+}  # fmt: skip
+"""What docs/napari.md shows."""
 PATIENCE_S = 120
+_COLOURS = 256
+_MARGIN = 0.1
 
 
-def main(folder: Path) -> None:
-    """Write every screenshot to `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for sample in SAMPLES:
-        viewer, panel = open_sample(sample)
-        shoot(viewer, folder / f"{sample}-opened.png")
-        panel.run_button.click()
-        until(lambda panel=panel: not panel.running)
-        shoot_sizes(viewer, folder, f"{sample}-unmixed")
-        panel.options_toggle.click()
-        shoot(viewer, folder / f"{sample}-options.png")
-        panel.options_toggle.click()
-        if sample == "coast":
-            show_quality(viewer, folder)
-        show_spectra(viewer, panel, folder, sample)
-        show_exploring(viewer, panel, folder, sample)
-        viewer.close()
+class Photographer:
+    """Takes pictures of one window.
 
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    mark : str
+        Ending of every name: how the desktop is scaled.
+    """
 
-def shoot_sizes(viewer: napari.Viewer, folder: Path, name: str, *, themes: bool = True) -> None:
-    """Shoot the window in each size, and in the light theme too."""
-    for ending, size in SIZES.items():
-        viewer.window.resize(*size)
-        shoot(viewer, folder / f"{name}{ending}.png")
-    viewer.window.resize(*SIZES[""])
-    if themes:
+    def __init__(self, viewer: Any, folder: Path, mark: str) -> None:
+        self.viewer, self.folder, self.mark = viewer, folder, mark
+        self.sizes = {"": SCALED_SIZE} if mark else SIZES
+
+    def shoot(self, name: str) -> None:
+        """Let the window draw itself, then save it."""
+        pause(0.4)
+        self.viewer.reset_view(margin=_MARGIN)
+        pause(0.4)
+        save(self.viewer.screenshot(canvas_only=False, flash=False), self.path(name))
+
+    def path(self, name: str) -> Path:
+        """Return the file of a picture; what is scaled says so in its name."""
+        return self.folder / f"{name}{self.mark}.png"
+
+    def shoot_all(self, name: str) -> None:
+        """Shoot the window in each size, and in the light theme too."""
+        from napari.settings import get_settings
+
+        for ending, size in self.sizes.items():
+            self.viewer.window.resize(*size)
+            self.shoot(f"{name}{ending}")
+        self.viewer.window.resize(*self.sizes[""])
         get_settings().appearance.theme = "light"
-        shoot(viewer, folder / f"{name}-light.png")
+        self.shoot(f"{name}-light")
         get_settings().appearance.theme = "dark"
 
 
-def show_spectra(viewer: napari.Viewer, panel: Any, folder: Path, sample: str) -> None:
-    """Shoot the spectra dock: two regions drawn, one endmember renamed and pinned, the mouse on the image."""
+def main() -> None:
+    """Write every screenshot."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--samples", nargs="*", default=SAMPLES, choices=SAMPLES)
+    chosen = parser.parse_args()
+    if chosen.scale != 1.0:
+        os.environ["QT_SCALE_FACTOR"] = str(chosen.scale)
+    mark = "" if chosen.scale == 1.0 else f"-{100 * chosen.scale:.0f}"
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    for sample in chosen.samples:
+        show_sample(sample, chosen.folder, mark)
+
+
+def show_sample(sample: str, folder: Path, mark: str) -> None:
+    """Shoot one sample from opening to exploring."""
+    viewer, panel = open_sample(sample)
+    photographer = Photographer(viewer, folder, mark)
+    viewer.window.resize(*photographer.sizes[""])
+    photographer.shoot(f"{sample}-opened")
+    panel.run_button.click()
+    until(lambda: not panel.running)
+    photographer.shoot_all(f"{sample}-unmixed")
+    panel.options_toggle.click()
+    photographer.shoot_all(f"{sample}-options")
+    panel.options_toggle.click()
+    if sample == "coast":
+        show_quality(photographer)
+    show_spectra(photographer, panel, sample)
+    show_exploring(photographer, panel, sample)
+    viewer.close()
+
+
+def show_quality(photographer: Photographer) -> None:
+    """Shoot the layers that are hidden at first."""
+    viewer = photographer.viewer
+    before = {layer: layer.visible for layer in viewer.layers}
+    for shown in [layer for layer in viewer.layers if layer.name.endswith(("| residual", "| dominant"))]:
+        for layer in viewer.layers:
+            layer.visible = layer is shown
+        viewer.layers.selection.active = shown
+        photographer.shoot(f"coast-{shown.name.split('| ')[1]}")
+    for layer, visible in before.items():
+        layer.visible = visible
+
+
+def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
+    """Shoot the spectra dock: two regions drawn, one endmember pinned, the mouse on the image; then a library."""
+    viewer = photographer.viewer
     panel.results.spectra_button.click()
     dock = viewer.window.dock_widgets["unmix spectra"]
     until(lambda: dock.view is not None)
     source = panel.session.source
-    height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
-    squares = [square(height * y, width * x, 0.06 * width) for y, x in ((0.3, 0.3), (0.6, 0.7))]
-    viewer.add_shapes(
-        squares, shape_type="rectangle", edge_color=["red", "yellow"], face_color="transparent", name="regions",
-        edge_width=max(1, width / 150), scale=source.scale[-2:], translate=source.translate[-2:],
-        units=source.units[-2:], axis_labels=source.axis_labels[-2:],
-    )  # fmt: skip
-    until(lambda: len(dock._measured) == 2)
+    draw_squares(viewer, panel, source)
+    until(lambda: len(dock.regions.means) == 2 and not dock.regions.busy)
     panel.session.pin(0, True)
+    height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
     place = np.zeros(source.ndim)
     place[-2:] = 0.45 * height, 0.4 * width
     viewer.cursor.position = tuple(source.data_to_world(place))
-    dock._look_here()
-    shoot_sizes(viewer, folder, f"{sample}-spectra")
+    dock.mouse.look()
+    dock.table.choose(dock.table.key_of(dock.table.rowCount() - 1))
+    dock.draw_curves()
+    dock.mouse.look()
+    photographer.shoot_all(f"{sample}-spectra")
     panel.session.pin(0, False)
-    dock.parent().close()
     viewer.layers["regions"].visible = False
+    if sample == "coast":
+        show_library(photographer, dock)
+    dock.parent().close()
+    viewer.layers.remove("regions")
 
 
-def show_exploring(viewer: napari.Viewer, panel: Any, folder: Path, sample: str) -> None:
+def draw_squares(viewer: Any, panel: Any, source: Any) -> None:
+    """Draw two squares with the dock's own tool, so that each has a colour of its own."""
+    from unmix.viewer.drawing import start_drawing
+
+    height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
+    layer = start_drawing(viewer, source, len(panel.session.endmembers))
+    for y, x in ((0.3, 0.3), (0.6, 0.7)):
+        layer.add_rectangles(square(height * y, width * x, 0.06 * width))
+    layer.mode = "pan_zoom"
+
+
+def show_library(photographer: Photographer, dock: Any) -> None:
+    """Shoot the window that compares the endmembers with a library, over the main window."""
+    from qtpy.QtCore import QPoint
+
+    with tempfile.TemporaryDirectory() as folder:
+        dock.library.open(library_file(Path(folder), dock.view.image))
+        until(lambda: dock.library.dialog is not None)
+    dialog = dock.library.dialog
+    pause(0.4)
+    window = photographer.viewer.screenshot(canvas_only=False, flash=False)
+    ratio = dialog.devicePixelRatioF()
+    picture = as_array(dialog.grab())
+    top, left = (round(ratio * part) for part in (150, 330))
+    framed = window.copy()
+    framed[top - 2 : top + picture.shape[0] + 2, left - 2 : left + picture.shape[1] + 2] = 120
+    framed[top : top + picture.shape[0], left : left + picture.shape[1], :3] = picture
+    dialog.move(QPoint(0, 0))
+    save(framed, photographer.path("coast-library"))
+    dialog.take_button.click()
+    photographer.shoot_all("coast-named")
+
+
+def library_file(folder: Path, image: Any) -> Path:
+    """Write a small spectral library: the materials of the synthetic scenes, a little brighter and bent."""
+    from unmix.synthetic import MATERIALS, material_spectrum
+
+    nm = np.arange(380.0, 2520.0, 10.0)
+    lines = ["name," + ",".join(f"{one:g}" for one in nm)]
+    for name in MATERIALS:
+        spectrum = material_spectrum(name, nm) * np.linspace(1.12, 1.0, len(nm))
+        lines.append(f"{name}," + ",".join(f"{one:.5f}" for one in spectrum))
+    path = folder / "minerals.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     """Shoot the four pages of the explore dock."""
+    viewer = photographer.viewer
     panel.results.explore_button.click()
     dock = viewer.window.dock_widgets["unmix explore"]
-    height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
-    dock.colour.show_button.click()
+    maps = panel.session.current.result["abundances"].values
+    height, width = maps.shape[1:]
+    (dock.colour.density_button if sample == "tissue_he" else dock.colour.show_button).click()
     pause(1)
-    shoot(viewer, folder / f"{sample}-colour.png")
+    photographer.shoot_all(f"{sample}-colour")
     dock.colour.all_button.click()
     dock.tabs.setCurrentWidget(dock.threshold)
     dock.threshold.slider.setValue(200)
     pause(0.5)
-    shoot(viewer, folder / f"{sample}-threshold.png")
+    photographer.shoot_all(f"{sample}-threshold")
     dock.threshold.show_box.setChecked(False)
     dock.tabs.setCurrentWidget(dock.profile)
     dock.profile.draw_button.click()
     line = viewer.layers["profile line"]
     line.add_lines(np.array([[0.2 * height, 0.2 * width], [0.8 * height, 0.7 * width]]))
+    line.mode = "pan_zoom"
     pause(0.5)
-    shoot(viewer, folder / f"{sample}-profile.png")
+    photographer.shoot_all(f"{sample}-profile")
     line.visible = False
     dock.tabs.setCurrentWidget(dock.scatter)
-    dock.scatter.brush_button.click()
+    until(lambda: dock.scatter.scatter is not None)
+    (left, right), (low, high) = dock.scatter.scatter.x_limits, dock.scatter.scatter.y_limits
+    turn = np.linspace(0, 2 * np.pi, 60)
+    x, y = 0.66 + 0.3 * np.cos(turn), 0.13 + 0.12 * np.sin(turn) + 0.02 * np.sin(3 * turn)
+    dock.scatter.lasso.set_corners(np.column_stack([left + x * (right - left), low + y * (high - low)]))
     pause(1)
-    shoot_sizes(viewer, folder, f"{sample}-brushing")
+    photographer.shoot_all(f"{sample}-brushing")
 
 
 def square(row: float, column: float, half: float) -> np.ndarray:
@@ -112,34 +232,38 @@ def square(row: float, column: float, half: float) -> np.ndarray:
     return np.array([[row - half, column - half], [row + half, column + half]])
 
 
-def open_sample(sample: str) -> tuple[napari.Viewer, Any]:
+def open_sample(sample: str) -> tuple[Any, Any]:
     """Return a viewer with the sample and the panel, both opened through the plugin."""
+    import napari
+
     viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZES[""])
     _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
     viewer.open_sample("unmix", sample)
     return viewer, panel
 
 
-def show_quality(viewer: napari.Viewer, folder: Path) -> None:
-    """Shoot the layers that are hidden at first."""
-    hidden = [layer for layer in viewer.layers if layer.name.endswith(("| residual", "| dominant"))]
-    for shown in hidden:
-        before = {layer: layer.visible for layer in viewer.layers}
-        for layer in viewer.layers:
-            layer.visible = layer is shown
-        viewer.layers.selection.active = shown
-        shoot(viewer, folder / f"coast-{shown.name.split('| ')[1]}.png")
-        for layer, visible in before.items():
-            layer.visible = visible
+def save(picture: np.ndarray, path: Path) -> None:
+    """Save a picture, and with few colours where the pages show it."""
+    from PIL import Image
+
+    whole = Image.fromarray(np.asarray(picture)[..., :3])
+    whole.save(path, optimize=True)
+    if path.stem in SHOWN:
+        kept = Path(__file__).parent / "screenshots" / path.name
+        kept.parent.mkdir(exist_ok=True)
+        whole.quantize(_COLOURS, dither=Image.Dither.NONE).save(kept, optimize=True)
 
 
-def shoot(viewer: napari.Viewer, path: Path) -> None:
-    """Let the window draw itself, then save it."""
-    pause(0.4)
-    viewer.reset_view()
-    pause(0.4)
-    iio.imwrite(path, viewer.screenshot(canvas_only=False, flash=False))
+def as_array(pixmap: Any) -> np.ndarray:
+    """Return the picture of a widget as (rows, columns, 3)."""
+    from qtpy.QtGui import QImage
+
+    image = pixmap.toImage().convertToFormat(QImage.Format.Format_RGB888)
+    bits = image.constBits()
+    values = np.frombuffer(bits.asstring(image.sizeInBytes()) if hasattr(bits, "asstring") else bits, np.uint8)
+    return values.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()].reshape(
+        image.height(), image.width(), 3
+    )
 
 
 def until(done: Callable[[], bool]) -> None:
@@ -153,6 +277,8 @@ def until(done: Callable[[], bool]) -> None:
 
 def pause(seconds: float) -> None:
     """Keep the window alive for a while."""
+    from qtpy.QtWidgets import QApplication
+
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.instance().processEvents()
@@ -160,4 +286,4 @@ def pause(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

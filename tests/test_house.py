@@ -14,11 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "usable_pixels"}),),
+    (
+        frozenset(
+            {"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "cf_convention", "usable_pixels"}
+        ),
+    ),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (
-        frozenset({"blocks", "scratch", "engines", "spread"}),
+        frozenset({"blocks", "scratch", "stores", "engines", "spread", "ground_grid"}),
         frozenset({"light"}),
         frozenset({"materials"}),
         frozenset({"provenance"}),

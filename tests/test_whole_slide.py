@@ -17,10 +17,11 @@ from unmix.cli.flags import FORMATS as NAMED_FORMATS
 from unmix.errors import OptionError, WriteError
 from unmix.metrics import spectral_angle
 from unmix.slides import judging
+from unmix.stores import PER_UNIT
 from unmix.synthetic import stained_slide
 from unmix.synthetic.truth import Scene
 from unmix.writers import FORMATS, slide_tiff
-from unmix.writers.slide_tiff import as_bytes, halved, level_shapes
+from unmix.writers.slide_pyramid import as_bytes, halved, level_shapes
 
 SIZE, TILE = 2048, 256
 
@@ -81,7 +82,7 @@ def test_stains_are_found_and_glass_is_left_out(result: xr.Dataset, truth: Scene
     assert (maps[:, 512:1024, 1024:1536].max(axis=(1, 2)) > 0.3).all()
 
 
-def test_tissue_is_solved_exactly_as_in_memory(slide: Path, result: xr.Dataset) -> None:
+def test_tissue_is_solved_as_in_memory_to_half_a_code(slide: Path, result: xr.Dataset) -> None:
     white = json.loads(result.attrs["provenance"])["fit"]["white_point"]
     image = unmix.read(slide).compute()
     plain = unmix.separate_stains(image, stain_matrix=result["endmembers"].values, white_point=white)
@@ -89,7 +90,7 @@ def test_tissue_is_solved_exactly_as_in_memory(slide: Path, result: xr.Dataset) 
         inside = tuple(slice(s.start, s.stop) for s in place)
         found, expected = result["abundances"].values[:, *inside], plain["abundances"].values[:, *inside]
         glass = (found == 0).all(axis=0)
-        np.testing.assert_allclose(found[:, ~glass], expected[:, ~glass], atol=1e-6)
+        np.testing.assert_allclose(found[:, ~glass], expected[:, ~glass], rtol=0, atol=0.5001 / PER_UNIT)
         assert np.abs(expected[:, glass]).max(initial=0) < 0.2
 
 
@@ -126,7 +127,7 @@ def test_a_slide_is_written_as_a_pyramid(result: xr.Dataset, tmp_path: Path) -> 
         assert file.pages.first.tilewidth == 512
         told = file.ome_metadata
         stored, half = series.asarray(), series.levels[1].asarray()
-    np.testing.assert_array_equal(stored, np.clip(np.rint(maps * 64), 0, 255))
+    np.testing.assert_array_equal(stored, np.clip(np.floor(maps * 64 + 0.5), 0, 255))
     means = stored.reshape(2, 1024, 2, 1024, 2).mean((2, 4))
     assert np.abs(half - means).max() <= 0.5
     for text in ('Name="hematoxylin"', 'PhysicalSizeX="0.5"', "concentration = value / 64", "Provenance"):

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import xarray as xr
 from .blocks import Block, Progress, blocks_of, smaller_blocks
 from .errors import UnmixWarning
 from .light.additive import Additive
-from .light.tables import LightTables, light_tables
+from .light.tables import NOTHING_CLEAR, LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .options import Options
 from .result import Endmembers, make_endmember_set, make_result
@@ -43,8 +44,8 @@ class SolvedBlocks:
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """What one block adds to the facts."""
+class Sums:
+    """What one block adds to the facts: sums of squares, and how many pixels were solved, empty and glass."""
 
     squared_residual: float
     squared_values: float
@@ -64,14 +65,14 @@ class _Solver:
     glass: Glass | None
     tables: LightTables | None
 
-    def solve(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, _Sums]:
+    def solve(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, Sums]:
         """Return the maps (map, h, w) of one block, and what it adds to the facts."""
         maps = np.empty((self.n_maps, *block.shape), np.float32)
-        clear = None if self.glass is None else self.glass.of(block)
         if self.tables is not None:
-            clear = np.zeros(block.shape, bool) if clear is None else clear
-            misfit, squares, n_solved, n_glass = self.tables.solve(values, valid, clear, maps)
-            return maps, _Sums(misfit, squares, n_solved, 0, n_glass)
+            cells = NOTHING_CLEAR if self.glass is None else self.glass.cells_of(block)
+            misfit, squares, n_solved, n_glass = self.tables.solve(values, valid, cells, maps)
+            return maps, Sums(misfit, squares, n_solved, 0, n_glass)
+        clear = None if self.glass is None else self.glass.of(block)
         sums = []
         for rows in _strips(values.shape):
             tissue = valid[rows] if clear is None else valid[rows] & ~clear[rows]
@@ -81,9 +82,9 @@ class _Solver:
             clear = clear & valid
             n_glass = int(clear.sum())
             maps[:, clear] = 0.0
-        return maps, _summed(sums, n_glass)
+        return maps, summed(sums, n_glass)
 
-    def _strip(self, values: np.ndarray, valid: np.ndarray, maps: np.ndarray) -> _Sums:
+    def _strip(self, values: np.ndarray, valid: np.ndarray, maps: np.ndarray) -> Sums:
         """Solve a few rows into their place in the maps."""
         X = np.ascontiguousarray(self.rule(values))
         A, residual, squares = self.problem.solve_with_residual(X, np.ascontiguousarray(valid).ravel())
@@ -97,7 +98,7 @@ class _Solver:
         maps[r] = residual.reshape(valid.shape)
         misfit = float(np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1])
         n_valid = int((~np.isnan(residual)).sum())
-        return _Sums(misfit, float(squares.sum(dtype=np.float64)), n_valid, n_empty)
+        return Sums(misfit, float(squares.sum(dtype=np.float64)), n_valid, n_empty)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _Work:
     glass: Glass | None
     dtype: np.dtype
 
-    def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, _Sums]:
+    def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, Sums]:
         return _solver_of(self).solve(values, valid, block)
 
 
@@ -189,8 +190,8 @@ def solve_blocks(
     with nullcontext() if out is None else scratch_beside(out):
         sums = spread_blocks(work, keep, image, seen, stage="abundances", threads=options.threads, progress=progress)
     n_skipped = image.sizes["y"] * image.sizes["x"] - sum(block.shape[0] * block.shape[1] for block in seen)
-    total = _summed(sums, n_skipped)
-    facts = _facts(total, image, divided)
+    total = summed(sums, n_skipped)
+    facts = facts_of(total, image, divided)
     if glass is not None:
         facts |= {"n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(seen)}
     return SolvedBlocks(named, facts)
@@ -217,13 +218,18 @@ def _room(
         return np.zeros(shape, np.float32)
     folder = scratch_folder(out)
     if out is None:
-        warnings.warn(
-            f"the maps need {needed / 1e9:.2g} GB, the memory budget is {budget / 1e9:.2g} GB: they are kept in a "
-            f"scratch file in {folder} until the result is let go. Give out= to choose the disk, or a larger memory=.",
-            UnmixWarning,
-            stacklevel=2,
-        )
+        say_scratch(needed, budget, folder)
     return MapStore(shape, folder, filled=1.0 if glass is None else 1.0 - glass.share)
+
+
+def say_scratch(needed: int, budget: int, folder: Path) -> None:
+    """Warn that maps beyond the memory budget are kept on disk."""
+    warnings.warn(
+        f"the maps need {needed / 1e9:.2g} GB, the memory budget is {budget / 1e9:.2g} GB: they are kept in a "
+        f"scratch file in {folder} until the result is let go. Give out= to choose the disk, or a larger memory=.",
+        UnmixWarning,
+        stacklevel=2,
+    )
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -234,9 +240,9 @@ def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def _summed(sums: list[_Sums], n_glass: int) -> _Sums:
+def summed(sums: list[Sums], n_glass: int) -> Sums:
     """Add up what blocks or strips counted, in their order."""
-    return _Sums(
+    return Sums(
         sum(s.squared_residual for s in sums),
         sum(s.squared_values for s in sums),
         sum(s.n_valid for s in sums),
@@ -245,7 +251,8 @@ def _summed(sums: list[_Sums], n_glass: int) -> _Sums:
     )
 
 
-def _facts(sums: _Sums, image: xr.DataArray, divided: bool) -> dict[str, Any]:
+def facts_of(sums: Sums, image: xr.DataArray, divided: bool) -> dict[str, Any]:
+    """Return the flat facts of a result that are counted while it is solved."""
     total, n_pixels = sums.squared_values, image.sizes["y"] * image.sizes["x"]
     n_valid = sums.n_valid + sums.n_glass
     facts: dict[str, Any] = {

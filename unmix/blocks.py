@@ -71,6 +71,11 @@ def lazy_array(source: Source) -> Any:
     return array
 
 
+def source_of(array: Any) -> Source | None:
+    """Return the `Source` behind an array that `lazy_array` made and nobody has changed since, else None."""
+    return _SOURCES.get(getattr(array, "name", ""))
+
+
 def blocks_of(image: xr.DataArray) -> list[Block]:
     """Cut an image into blocks along its own grain: whole rows in memory, the file's chunks when lazy."""
     height, width, n_bands = image.shape
@@ -174,7 +179,7 @@ class WindowReader:
 def window_reader(image: xr.DataArray, block: Block) -> WindowReader | None:
     """Return what reads one block of a file, None where the image is in memory or was changed since it was read."""
     valid = image.coords["valid"].data
-    source, rule = _SOURCES.get(getattr(image.data, "name", "")), usable_pixels(valid)
+    source, rule = source_of(image.data), usable_pixels(valid)
     if source is None or (rule is None and hasattr(valid, "dask")):
         return None
     if rule is None:
@@ -201,7 +206,7 @@ def load_pixels(image: xr.DataArray, block: Block, y: np.ndarray, x: np.ndarray)
     Where the file lets pixels be picked, the others are neither converted nor, where whole rows are spared, read.
     """
     valid = image.coords["valid"].data
-    source, rule = _SOURCES.get(getattr(image.data, "name", "")), usable_pixels(valid)
+    source, rule = source_of(image.data), usable_pixels(valid)
     if source is not None and hasattr(source, "pick") and (rule is not None or not hasattr(valid, "dask")):
         values = source.pick(block.window, y, x)
         return values, valid[y, x] if rule is None else rule.of(values, (y, x))

@@ -5,7 +5,8 @@ Coordinates: ``wavelength`` and ``fwhm`` (band; nanometres), ``good_band`` (band
 ``spectral_axis`` (band; where the bands are no wavelengths: Raman shift, m/z, energy; ``long_name`` and ``units``),
 ``valid`` (y, x; bool), ``y`` and ``x`` (pixel centres, when the image is georeferenced or calibrated), ``spatial_ref``;
 ``latitude`` and ``longitude`` (y, x; swaths, in sensor geometry).
-Attributes: ``quantity``, ``white_point``, ``source``, ``name``. What was recorded on disk lives in ``.encoding``.
+Attributes: ``quantity``, ``white_point``, ``source``, ``name``, ``acquired`` (when, UTC). What was recorded on disk
+lives in ``.encoding``.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def as_image(
 
     attrs = {
         key: given["attrs"][key]
-        for key in ("quantity", "white_point", "source", "name")
+        for key in ("quantity", "white_point", "source", "name", "acquired", "geolocation")
         if key in given.get("attrs", {}) and not (key == "quantity" and "quantity_guessed" in given["attrs"])
     }
     known = check_quantity(quantity) or check_quantity(attrs.get("quantity"))

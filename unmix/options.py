@@ -21,6 +21,7 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 ANCHORS = ("best", "robust", "adaptive", "spa", "pspa", "snpa", "vca", "nfindr", "smoothed")
 REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
+WATER_BANDS = ("auto", "keep")
 
 
 def option(
@@ -79,6 +80,12 @@ class Options:
     )
     exclude: tuple[tuple[float, float], ...] = option(
         (), "Leave out bands with a wavelength in these ranges.", kind=tuple, unit="nm", advanced=False
+    )
+    water_bands: str = option(
+        "auto",
+        "Reflectance of Earth whose file lists no good bands: auto leaves out what water vapour blacks out "
+        "(1350-1433, 1804-1968 nm), keep uses it.",
+        choices=WATER_BANDS,
     )
     scale: float | None = option(
         None, "Divide the values by this number, as ENVI's reflectance scale factor.", kind=float, low=0, doors=BOTH

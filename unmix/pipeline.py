@@ -11,6 +11,7 @@ import numbers
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from .fits.partly_known import find_beside_known
 from .fits.scene import find_scene_endmembers
 from .fits.stain_given import given_stain_vectors, stain_rows
 from .fits.stains import find_stain_vectors
+from .ground_grid import with_ground_grid
 from .library_names import on_bands_of
 from .materials.library import SpectralLibrary
 from .materials.stain_sets import StainSet, stain_set
@@ -33,7 +35,9 @@ from .options import Options
 from .prepare import Prepared, as_brightfield, open_image, prepare
 from .provenance import Journal, provenance
 from .rank import rank_of, say_suggestion
+from .readers.ground import ground_grid_of
 from .result import Endmembers, make_endmember_set, make_result
+from .slides.mapping import map_slide
 from .uncertainty import bootstrap, warn_of_doubts, with_uncertainty
 from .writers import check_out, write
 
@@ -330,8 +334,8 @@ def _run(
         if options.most_per_pixel:
             solved = solve_best_subsets(prepared, found, progress, on_block)
         else:
-            at, rule, glass = prepared.image, prepared.rule, prepared.glass
-            solved = solve_blocks(at, rule, found, options, progress, out=out, glass=glass, on_block=on_block)
+            solve = solve_blocks if prepared.glass is None else partial(map_slide, glass=prepared.glass)
+            solved = solve(prepared.image, prepared.rule, found, options, progress, out=out, on_block=on_block)
     doubts = None
     if options.uncertainty:
         with journal.stage("uncertainty"):
@@ -355,10 +359,11 @@ def _assemble(prepared: Prepared, found: Endmembers, solved: SolvedBlocks, journ
         **_separation(found.spectra[:, prepared.rule.good]),
         **{key: found.notes[key] for key in ("stain_flag",) if key in found.notes},
     }
-    if "name" in image.attrs:
-        attrs["name"] = str(image.attrs["name"])
+    attrs |= {key: str(image.attrs[key]) for key in ("name", "acquired") if key in image.attrs}
     record = provenance(image, prepared.sample, options.as_dict(), journal, {**prepared.notes, **found.notes})
-    return make_result(image, make_endmember_set(image, found), solved.maps, attrs, record)
+    result = make_result(image, make_endmember_set(image, found), solved.maps, attrs, record)
+    ground = ground_grid_of(image)
+    return result if ground is None else with_ground_grid(result, ground)
 
 
 def _separation(E: np.ndarray) -> dict[str, float]:

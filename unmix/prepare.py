@@ -55,8 +55,14 @@ class Prepared:
 def open_image(source: Any, options: Options) -> xr.DataArray:
     """Return an image from a path, an array or an image, with the bands, scale and quantity asked for."""
     if isinstance(source, (str, os.PathLike)):
-        bands, exclude = options.bands, options.exclude
-        return read(source, quantity=options.quantity, scale=options.scale, bands=bands, exclude=exclude)
+        return read(
+            source,
+            quantity=options.quantity,
+            scale=options.scale,
+            bands=options.bands,
+            exclude=options.exclude,
+            water_bands=options.water_bands,
+        )
     if isinstance(source, xr.DataArray) and source.dims == DIMS and "valid" in source.coords and options.scale is None:
         image = check_image(source)
     else:

@@ -69,6 +69,57 @@ def room_for(shape: Sequence[int], dtype: Any, budget: int, folder: Path | None 
         return np.memmap(file, dtype, "r+", shape=tuple(shape))
 
 
+class ScratchFile:
+    """A file without a name that holds arrays at byte offsets; from any thread.
+
+    Parameters
+    ----------
+    folder : Path
+        On which disk.
+    needed : int
+        Bytes that will be written, for the check of the free space.
+    size : int
+        Length of the file to begin with; what is never written reads as zero and takes no disk.
+    """
+
+    def __init__(self, folder: Path, needed: int, size: int = 0) -> None:
+        self.folder, self.needed = folder, needed
+        self._file = _nameless(size, folder, needed)
+        self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)
+
+    def write(self, values: np.ndarray, offset: int) -> None:
+        """Write a contiguous array."""
+        content, done = memoryview(values).cast("B"), 0
+        try:
+            while done < len(content):
+                if hasattr(os, "pwrite"):
+                    done += os.pwrite(self._file.fileno(), content[done:], offset + done)
+                else:
+                    with self._lock:
+                        self._file.seek(offset + done)
+                        done += self._file.write(content[done:])
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise _no_space(self.folder, self.needed) from error
+
+    def read(self, values: np.ndarray, offset: int) -> np.ndarray:
+        """Fill a contiguous array and return it."""
+        content, done = memoryview(values).cast("B"), 0
+        while done < len(content):
+            if hasattr(os, "preadv"):
+                taken = os.preadv(self._file.fileno(), [content[done:]], offset + done)
+            else:
+                with self._lock:
+                    self._file.seek(offset + done)
+                    taken = self._file.readinto(content[done:])
+            if not taken:
+                raise WriteError(f"a scratch file in {self.folder} was cut short. Check the disk and try again.")
+            done += taken
+        return values
+
+
 class MapStore:
     """Maps (map, y, x) of float32 in a scratch file; what was never written reads as zero and takes no disk.
 
@@ -88,9 +139,7 @@ class MapStore:
         self.ndim = 3
         self.folder = folder or scratch_folder()
         size = math.prod(shape) * self.dtype.itemsize
-        self._file = _nameless(size, self.folder, int(size * filled))
-        self._lock = threading.Lock()
-        weakref.finalize(self, self._file.close)
+        self._file = ScratchFile(self.folder, int(size * filled), size)
 
     def __setitem__(self, window: tuple[slice, slice, slice], values: np.ndarray) -> None:
         """Write the values (map, h, w) of a window without steps."""
@@ -99,17 +148,12 @@ class MapStore:
         if values.shape != (maps.stop - maps.start, rows.stop - rows.start, columns.stop - columns.start):
             raise ValueError(f"values of shape {values.shape} for the window {window}")
         whole_rows = values.shape[2] == self.shape[2]
-        try:
-            for k, one in enumerate(values, maps.start):
-                if whole_rows:
-                    self._put(k, rows.start, 0, one)
-                else:
-                    for row, line in enumerate(one, rows.start):
-                        self._put(k, row, columns.start, line)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            raise _no_space(self.folder, math.prod(self.shape) * self.dtype.itemsize) from error
+        for k, one in enumerate(values, maps.start):
+            if whole_rows:
+                self._file.write(one, self._offset(k, rows.start, 0))
+            else:
+                for row, line in enumerate(one, rows.start):
+                    self._file.write(line, self._offset(k, row, columns.start))
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Return the values at an index; only the window that it spans is read."""
@@ -121,10 +165,10 @@ class MapStore:
             whole_rows = values.shape[2] == self.shape[2]
             for k, one in enumerate(values, maps.start):
                 if whole_rows:
-                    self._get(k, rows.start, 0, one)
+                    self._file.read(one, self._offset(k, rows.start, 0))
                 else:
                     for row, line in enumerate(one, rows.start):
-                        self._get(k, row, columns.start, line)
+                        self._file.read(line, self._offset(k, row, columns.start))
         return values[tuple(rest for _, rest in spans)]
 
     def lazy(self) -> Any:
@@ -137,29 +181,6 @@ class MapStore:
 
     def _offset(self, k: int, row: int, column: int) -> int:
         return ((k * self.shape[1] + row) * self.shape[2] + column) * self.dtype.itemsize
-
-    def _put(self, k: int, row: int, column: int, values: np.ndarray) -> None:
-        content, offset, done = memoryview(values).cast("B"), self._offset(k, row, column), 0
-        while done < len(content):
-            if hasattr(os, "pwrite"):
-                done += os.pwrite(self._file.fileno(), content[done:], offset + done)
-            else:
-                with self._lock:
-                    self._file.seek(offset + done)
-                    done += self._file.write(content[done:])
-
-    def _get(self, k: int, row: int, column: int, values: np.ndarray) -> None:
-        content, offset, done = memoryview(values).cast("B"), self._offset(k, row, column), 0
-        while done < len(content):
-            if hasattr(os, "preadv"):
-                taken = os.preadv(self._file.fileno(), [content[done:]], offset + done)
-            else:
-                with self._lock:
-                    self._file.seek(offset + done)
-                    taken = self._file.readinto(content[done:])
-            if not taken:
-                raise WriteError(f"a scratch file in {self.folder} was cut short. Check the disk and try again.")
-            done += taken
 
 
 def _nameless(size: int, folder: Path, needed: int | None = None) -> Any:

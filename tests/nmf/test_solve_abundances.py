@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from unmix.errors import DataError, OptionError, UnmixWarning
-from unmix.nmf import solve_abundances
-from unmix.nmf.abundances import abundance_problem, kkt_residual
+from unmix.nmf import kkt_residual, solve_abundances
+from unmix.nmf.abundances import abundance_problem
 from unmix.nmf.quadratic import TABLE_LIMIT
 
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
@@ -413,3 +413,19 @@ def test_a_bound_that_cannot_be_had_is_refused() -> None:
         solve_abundances(E, E, "unconstrained", max_active=1)
     with pytest.raises(OptionError, match="at most 10"):
         solve_abundances(np.eye(12), np.eye(12), max_active=2)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_the_answer_does_not_depend_on_the_number_of_threads(constraint: str) -> None:
+    E = endmembers_of_condition(4, 12, 20, 0)
+    X = mixtures(E, 9_001, 0.05, 1).astype("f4")
+    one = solve_abundances(X, E, constraint, threads=1)
+    np.testing.assert_array_equal(solve_abundances(X, E, constraint, threads=3), one)
+    np.testing.assert_array_equal(solve_abundances(X, E, constraint), one)
+    np.testing.assert_array_equal(solve_abundances(X[100:170], E, constraint), one[100:170])
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
+def test_threads_that_cannot_be_had(threads: object) -> None:
+    with pytest.raises(OptionError, match="whole number of at least 1"):
+        solve_abundances(np.eye(2), np.eye(2), threads=threads)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -26,8 +29,25 @@ def test_what_cannot_be_shown_is_refused_in_one_line(tmp_path):
     assert "a screenshot is a .png file" in said(tmp_path / "a.nc", "--screenshot", tmp_path / "a.jpg")[1]
 
 
+@pytest.fixture
+def no_display(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+def test_without_a_display_there_is_one_line_and_a_way_out(no_display, tmp_path, monkeypatch):
+    (tmp_path / "a.nc").touch()
+    code, text = said(tmp_path / "a.nc")
+    assert (code, "--screenshot FILE.png draws it without one." in text) == (1, True)
+    monkeypatch.setattr("unmix.cli.view.shutil.which", lambda _: None)
+    code, text = said(tmp_path / "a.nc", "--screenshot", tmp_path / "a.png")
+    assert (code, "apt install xvfb" in text) == (1, True)
+
+
 @pytest.mark.gui
-def test_a_result_becomes_a_picture(scene, tmp_path):
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs xvfb-run")
+def test_a_result_becomes_a_picture(scene, tmp_path, no_display):
     import imageio.v3 as iio
 
     unmix.write(scene[1], tmp_path / "result.nc")

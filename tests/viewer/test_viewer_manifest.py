@@ -14,6 +14,16 @@ def manifest(root):
     return npe2.PluginManifest.from_file(root / "unmix" / "napari.yaml")
 
 
+def test_npe2_validate_passes(root):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "npe2", "validate", "unmix/napari.yaml"]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "valid" in ended.stdout
+
+
 def test_the_installed_manifest_is_the_one_in_the_tree(manifest):
     assert npe2.PluginManifest.from_distribution("unmix").contributions == manifest.contributions
 
@@ -41,7 +51,9 @@ def test_every_contribution_has_its_command(manifest):
 def test_the_reader_claims_no_files_of_everybody(manifest):
     (reader,) = manifest.contributions.readers
     assert not any(
-        fnmatch.fnmatch(name, p) for p in reader.filename_patterns for name in ("a", "a.tif", "a.tiff", "a.png")
+        fnmatch.fnmatch(name, p)
+        for p in reader.filename_patterns
+        for name in ("a", "a.tif", "a.tiff", "a.ome.tif", "a.png", "a.jpg", "a.npy", "a.zarr", "a.csv")
     )
 
 
@@ -63,4 +75,38 @@ def test_the_keys_are_documented(root):
 def test_every_preference_has_a_title(manifest):
     parts = manifest.contributions.configurations.values()
     held = {name: about.title for part in parts for name, about in part.properties.items()}
-    assert held == {"threads": "Threads", "memory": "Memory", "cursor_box": "Pixels around the mouse"}
+    assert held == {
+        "threads": "Threads",
+        "memory": "Memory",
+        "cursor_box": "Pixels around the mouse",
+        "endmembers": "Endmembers",
+    }
+
+
+def test_every_claimed_ending_is_looked_into(manifest):
+    from unmix.viewer.reader import _STARTS
+
+    (reader,) = manifest.contributions.readers
+    assert sorted(pattern.removeprefix("*") for pattern in reader.filename_patterns) == sorted(_STARTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", {}), (" red , #0000ff", {"endmember 1": (1, 0, 0), "endmember 2": (0, 0, 1)})]
+)
+def test_default_colours_of_endmembers(monkeypatch, text, expected):
+    pytest.importorskip("napari")
+    from unmix.viewer import settings
+
+    monkeypatch.setattr(settings, "_preference", lambda *_: text)
+    found = settings.default_colours()
+    assert {name: tuple(map(float, colour)) for name, colour in found.items()} == expected
+
+
+def test_default_colours_that_are_none(monkeypatch):
+    pytest.importorskip("napari")
+    from unmix.errors import OptionError
+    from unmix.viewer import settings
+
+    monkeypatch.setattr(settings, "_preference", lambda *_: "red, notacolour")
+    with pytest.raises(OptionError, match="notacolour are not all colours"):
+        settings.default_colours()

@@ -40,10 +40,17 @@ def test_a_missing_file_a_folder_and_an_empty_list_are_not_claimed(tmp_path):
     assert get_reader([]) is None
 
 
-def test_an_hdf5_file_is_claimed_only_when_it_is_a_result(tmp_path):
-    with h5py.File(tmp_path / "some.nc", "w") as file:
+@pytest.mark.parametrize("name", ["some.nc", "some.he5", "some.h5"])
+def test_an_hdf5_file_is_claimed_only_when_it_is_a_result_or_holds_a_cube(tmp_path, name):
+    with h5py.File(tmp_path / name, "w") as file:
         file["temperature"] = np.zeros((3, 4))
-    assert get_reader(str(tmp_path / "some.nc")) is None
+        file["elsewhere"] = h5py.ExternalLink("other.h5", "/cube")
+    assert get_reader(str(tmp_path / name)) is None
+    with h5py.File(tmp_path / name, "a") as file:
+        file["swath/data/cube"] = np.random.default_rng(0).random((6, 7, 8)).astype(np.float32)
+    with pytest.warns(unmix.errors.UnmixWarning, match="which axis holds the bands"):
+        ((data, _, _),) = get_reader(str(tmp_path / name))(str(tmp_path / name))
+    assert data.shape == (8, 6, 7)
 
 
 def test_envi_opens_as_a_lazy_stack_whatever_the_case_of_its_name(tmp_path):

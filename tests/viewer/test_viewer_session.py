@@ -314,3 +314,32 @@ def test_curves_as_a_table(tmp_path):
     with pytest.raises(WriteError, match="exported as"):
         export_curves(tmp_path / "s.xls", Plotted(curves, curves, None, None, ""))
     assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
+
+
+def test_names_change_places_and_stay_different(session):
+    from unmix.viewer.naming import give_names
+
+    give_names(session, {"endmember 1": "endmember 2", "endmember 2": "endmember 1"})
+    assert [pure.name for pure in session.endmembers] == ["endmember 2", "endmember 1", "endmember 3"]
+    give_names(session, {"endmember 2": "soil", "endmember 1": "soil"})
+    assert [pure.name for pure in session.endmembers] == ["soil", "soil 2", "endmember 3"]
+    give_names(session, {"soil": "endmember 3"})
+    assert session.current.names == ("endmember 3 2", "soil 2", "endmember 3")
+
+
+def test_curves_as_a_figure(tmp_path):
+    import imageio.v3 as iio
+
+    pytest.importorskip("qtpy.QtWidgets")
+    from unmix.viewer.curves import Curve
+    from unmix.viewer.spectra_files import Plotted, export_curves
+
+    x = np.linspace(400, 900, 30)
+    curve = Curve("a", "soil & <sand>", np.sin(x / 300), np.array([0.1, 0.4, 0.8]), low=np.sin(x / 300) - 0.1,
+                  high=np.sin(x / 300) + 0.1)  # fmt: skip
+    good = np.ones(30, bool)
+    good[10:14] = False
+    for kind in ("png", "svg"):
+        export_curves(tmp_path / f"c.{kind}", Plotted([curve], [curve], x, good, "reflectance"))
+    assert iio.imread(tmp_path / "c.png").std() > 5
+    assert "<svg" in (tmp_path / "c.svg").read_text()

@@ -63,7 +63,10 @@ def option_flags(*doors: str) -> Callable[[Command], Command]:
     return decorate
 
 
-FORMATS = ("netcdf", "csv", "preview", "ome_tiff", "slide", "ome_zarr", "geotiff", "residual", "brightness")
+FORMATS = (
+    "netcdf", "csv", "preview", "ome_tiff", "slide", "ome_zarr", "zarr", "cog", "geotiff", "residual", "brightness",
+    "envi_library", "envi", "stac",
+)  # fmt: skip
 """What a result can be written as, by name: those of `unmix.writers`, which is too heavy to ask before it is used."""
 
 

@@ -14,6 +14,7 @@ from ..readers.pyramid import pyramid_of
 from ..report.figures import save_figure
 from ..writers import FORMATS, write
 from ..writers.commit import check_outputs
+from ..writers.reduced import mean_and_largest
 from .console import print_table, stop_if_interrupted
 
 FIGURE = "figure.png"
@@ -22,7 +23,7 @@ _SHOWN = 1000
 
 def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
     """Refuse a folder that holds earlier outputs or cannot be written to, before anything is read."""
-    names = [one.file_name for one in FORMATS] + [FIGURE]
+    names = [file.name for one in FORMATS for file in one.files(folder / one.file_name)] + [FIGURE]
     existing = [folder / name for name in names if (folder / name).exists()]
     if existing and not overwrite:
         raise WriteError(f"{existing[0]} exists already. Choose another --out, or say --overwrite.")
@@ -70,10 +71,9 @@ def print_result(result: xr.Dataset, angles: np.ndarray | None = None) -> None:
     """Print what was found: one row an endmember, then one line about the fit."""
     headings = ["endmember", "mean", "largest", "pixels behind it", "nearest pixel (row, col)"]
     rows = []
-    maps = result["abundances"]
-    about = xr.Dataset({"mean": maps.mean(("y", "x"), dtype=np.float64), "most": maps.max(("y", "x"))}).compute()
+    means, largest = mean_and_largest(result["abundances"])
     for k, name in enumerate(result["endmember"].values):
-        mean, most = float(about["mean"][k]), float(about["most"][k])
+        mean, most = float(means[k]), float(largest[k])
         row, col, count = (int(result[v][k]) for v in ("anchor_row", "anchor_col", "anchor_count"))
         where = f"{row}, {col}" if row >= 0 else "-"
         rows.append([str(name), f"{mean:.3f}", f"{most:.3f}", str(count) if count else "-", where])

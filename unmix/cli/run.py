@@ -77,7 +77,11 @@ def command(
         from .outputs import check_folder, print_result, write_folder
 
         check_folder(out, file, overwrite)
-        reading = {name: options.pop(name) for name in ("quantity", "scale", "bands", "exclude") if name in options}
+        reading = {
+            name: options.pop(name)
+            for name in ("quantity", "scale", "bands", "exclude", "water_bands")
+            if name in options
+        }
         image = read(file, **keywords, **reading)
         pixels = None if mask is None else read_mask(mask)
         spectra = open_library(library, library_scale)

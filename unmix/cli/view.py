@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ _EPILOG = """Examples:
   unmix view scene.hdr
   unmix view result.nc --screenshot result.png
 """
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 _NEEDED = ("napari", "qtpy", "pyqtgraph")
 
 
@@ -37,8 +40,22 @@ def command(files: tuple[Path, ...], screenshot: Path | None, overwrite: bool, d
         if screenshot is not None:
             words += ["--screenshot", str(screenshot.absolute())]
         # a process of its own: the rooms of the command line and of the viewer do not know each other
-        ended = subprocess.run([sys.executable, "-m", "unmix.viewer", *words], check=False)
-    sys.exit(ended.returncode)
+        viewer = [*_display(screenshot), sys.executable, "-m", "unmix.viewer", *words]
+        ended = subprocess.run(viewer, check=False).returncode
+        if ended < 0 or ended > 128:
+            raise OptionError("the window went down with the program that draws it; is the display in DISPLAY there?")
+    sys.exit(ended)
+
+
+def _display(screenshot: Path | None) -> list[str]:
+    """Return the words that give the viewer a display where there is none; Qt takes the process down without one."""
+    if sys.platform != "linux" or any(os.environ.get(name) for name in _DISPLAYS):
+        return []
+    if screenshot is None:
+        raise OptionError("there is no display to open a window on. --screenshot FILE.png draws it without one.")
+    if shutil.which("xvfb-run") is None:
+        raise OptionError("there is no display; a screenshot without one needs Xvfb: apt install xvfb xauth.")
+    return ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24 +extension GLX"]
 
 
 def _check(files: tuple[Path, ...], screenshot: Path | None, overwrite: bool) -> None:

@@ -9,7 +9,8 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "abundances": ["kkt_residual", "solve_abundances"],
+        "abundances": ["solve_abundances"],
+        "optimality": ["kkt_residual"],
         "anchors": ["successive_projection", "smoothed_successive_projection"],
         "anchor_methods": ["find_anchors"],
         "n_findr": ["nfindr"],

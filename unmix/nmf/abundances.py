@@ -13,19 +13,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError, OptionError, UnmixWarning
+from .threads import over_rows, thread_count
+
+if TYPE_CHECKING:
+    from .kernels import Programme
+
+CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
+"""The names, in the order of the numbers that the kernels know them by."""
 
 _CONDITION_LIMIT = 1e5
 _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
 _LEAST_SINGULAR = 1e-10
 _ANGLE_LIMIT = np.radians(0.25)
-_TILE_ROWS = 65_536
 _TILE_BYTES = 1 << 18
+
+
+Table = tuple[np.ndarray, np.ndarray]
+"""T and t of `pivot_table`."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +48,19 @@ class AbundanceProblem:
     Q: np.ndarray
     R: np.ndarray
     G: np.ndarray
-    tables: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    with_all: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    free: Table
+    one: Table
     use_table: bool
     max_active: int = 0
 
-    def solve(self, X: np.ndarray) -> np.ndarray:
+    def solve(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
         """Return the abundances (n, r) of the rows of X (n, b), in the dtype of X; NaN rows stay NaN."""
         from .kernels import abundances_of_rows
 
         A = np.empty((len(X), len(self.E)), X.dtype)
-        Q = np.ascontiguousarray(self.Q.T, X.dtype)
-        for top in range(0, len(X), _TILE_ROWS):
-            part = slice(top, top + _TILE_ROWS)
-            abundances_of_rows(X[part], Q, *self._shared, A[part])
+        Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self._programme
+        over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads)
         return A
 
     def solve_with_residual(self, X: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,17 +73,23 @@ class AbundanceProblem:
 
         A = np.empty((len(X), len(self.E)), X.dtype)
         residual, squares = np.empty(len(X), X.dtype), np.empty(len(X), X.dtype)
-        E, Q = np.ascontiguousarray(self.E, X.dtype), np.ascontiguousarray(self.Q.T, X.dtype)
+        Q, E = np.ascontiguousarray(self.Q.T, X.dtype), np.zeros((-(-len(self.E) // 4) * 4, X.shape[1]), X.dtype)
+        E[: len(self.E)] = self.E
         tile = max(16, _TILE_BYTES // max(1, X.shape[1] * X.dtype.itemsize))
-        solve_tiles(X, valid, E, Q, *self._shared, tile, A, residual, squares)
+        solve_tiles(X, valid, E, Q, self._programme, tile, A, residual, squares)
         return A, residual, squares
 
     @property
-    def _shared(self) -> tuple[object, ...]:
-        return self.R, self.G, *self.tables, _CODES[self.constraint], self.use_table, self.max_active
+    def _programme(self) -> Programme:
+        from .kernels import Programme
 
-
-_CODES = {"unconstrained": 0, "non_negative": 1, "sum_to_one": 2, "shade": 3}
+        rank, r = self.R.shape
+        direct = self.with_all is not None and self.max_active == 0
+        M, M1, m1 = self.with_all or (np.zeros((r, rank)), np.zeros((r, rank)), np.zeros(r))
+        code = CONSTRAINTS.index(self.constraint)
+        return Programme(
+            self.R, self.G, M, M1, m1, self.free, self.one, code, direct, self.use_table, self.max_active
+        )  # fmt: skip
 
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
@@ -84,10 +101,10 @@ def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | Non
 
 def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving, without a word about how alike they are."""
-    from .quadratic import TABLE_LIMIT, passive_set_table
+    from .quadratic import TABLE_LIMIT
 
-    if constraint not in _CODES:
-        raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(_CODES)}.")
+    if constraint not in CONSTRAINTS:
+        raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(CONSTRAINTS)}.")
     E = np.asarray(E, np.float64)
     if E.ndim != 2 or 0 in E.shape:
         raise DataError(f"endmembers have shape (r, n_bands); got {E.shape}.")
@@ -107,19 +124,37 @@ def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None 
     if condition > _RIDGE_CONDITION:
         G = G + _RIDGE * np.diag(size)
     use_table = r <= TABLE_LIMIT and condition <= _TABLE_CONDITION
+    direct = constraint == "unconstrained" or condition <= _TABLE_CONDITION
+    with_all = solutions_with_all(R) if direct else None
+    return AbundanceProblem(E, constraint, Q, R, G, with_all, *tables_for(G, constraint, use_table), use_table)
+
+
+def solutions_with_all(R: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return M, M1 and m1: M y is least |y - R a|, M1 y + m1 the same with sum(a) = 1."""
+    M = np.linalg.pinv(R, rcond=_LEAST_SINGULAR)
+    column = M @ M.sum(axis=0)
+    m1 = column / (column.sum() or 1.0)
+    return M, M - np.outer(m1, M.sum(axis=0)), m1
+
+
+def tables_for(G: np.ndarray, constraint: str, use_table: bool) -> tuple[Table, Table]:
+    """Return the tables without and with sum one, as far as the constraint needs them."""
+    from .quadratic import pivot_table
+
     none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    tables = (*none, *none)
-    if constraint == "unconstrained":
-        tables = (np.linalg.pinv(R, rcond=_LEAST_SINGULAR)[None], np.zeros((1, r)), *none)
-    elif use_table:
-        free = passive_set_table(G, summed=False) if constraint != "sum_to_one" else none
-        one = passive_set_table(G, summed=True) if constraint != "non_negative" else none
-        tables = (*free, *one)
-    return AbundanceProblem(E, constraint, Q, R, G, tables, use_table)
+    use_table = use_table and constraint != "unconstrained"
+    free = pivot_table(G, summed=False) if use_table and constraint != "sum_to_one" else none
+    one = pivot_table(G, summed=True) if use_table and constraint != "non_negative" else none
+    return free, one
 
 
 def solve_abundances(
-    X: ArrayLike, E: ArrayLike, constraint: str = "non_negative", *, max_active: int | None = None
+    X: ArrayLike,
+    E: ArrayLike,
+    constraint: str = "non_negative",
+    *,
+    max_active: int | None = None,
+    threads: int | None = None,
 ) -> np.ndarray:
     """Find how much of each endmember is in every pixel.
 
@@ -134,6 +169,8 @@ def solve_abundances(
         ``shade`` is a >= 0 with sum at most one.
     max_active : int, optional
         Most endmembers in one pixel: the best of all sets of at most so many, r at most 10.
+    threads : int, optional
+        Threads over rows; the number of cores when not given. The answer is the same.
 
     Returns
     -------
@@ -145,7 +182,7 @@ def solve_abundances(
     DataError
         Shapes do not match, or an endmember is zero or not finite.
     OptionError
-        The constraint is not known, or `max_active` cannot be had.
+        The constraint is not known, or `max_active` or `threads` cannot be had.
 
     References
     ----------
@@ -167,7 +204,7 @@ def solve_abundances(
         raise DataError(f"X has {matrix.shape[1]} bands and the endmembers have {problem.E.shape[1]}.")
     if max_active is not None:
         problem = _bounded(problem, max_active)
-    return problem.solve(matrix)
+    return problem.solve(matrix, thread_count(threads))
 
 
 def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
@@ -180,59 +217,6 @@ def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
     if not problem.use_table:
         raise OptionError(f"max_active= tries every set of endmembers: at most 10 that can be told apart, not {r}.")
     return replace(problem, max_active=int(min(max_active, r)))
-
-
-def kkt_residual(X: np.ndarray, A: np.ndarray, E: np.ndarray, constraint: str) -> np.ndarray:
-    """Return how far each row of A is from its optimality conditions, relative to the size of its data.
-
-    Parameters
-    ----------
-    X : array_like, shape (n_pixels, n_bands)
-        Additive values.
-    A : array_like, shape (n_pixels, r)
-        Abundances to judge.
-    E : array_like, shape (r, n_bands)
-        Endmembers.
-    constraint : {'non_negative', 'sum_to_one', 'shade', 'unconstrained'}
-        What A was asked to satisfy.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_pixels,)
-        The largest violation of feasibility, of the gradient's sign and of complementarity; zero at the optimum.
-
-    References
-    ----------
-    Karush 1939; Kuhn and Tucker 1951.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from unmix.nmf import kkt_residual
-    >>> E = np.eye(2)
-    >>> kkt_residual([[1.0, -1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], E, "non_negative")
-    array([0., 1.])
-    """
-    X, A, E = (np.asarray(M, np.float64) for M in (X, A, E))
-    size = np.maximum(np.abs(X @ E.T).max(axis=1), np.abs(A @ E @ E.T).max(axis=1))
-    size = np.maximum(size, np.finfo(float).tiny)
-    gradient = (A @ E - X) @ E.T
-    total = A.sum(axis=1)
-    if constraint == "unconstrained":
-        return np.abs(gradient).max(axis=1) / size
-    violation = np.maximum(-A, 0).max(axis=1)
-    if constraint in ("sum_to_one", "shade"):
-        active = np.ones(len(A), bool) if constraint == "sum_to_one" else total > 1 - 1e-6
-        weight = np.maximum(A, 0) / np.maximum(np.maximum(A, 0).sum(axis=1, keepdims=True), 1e-300)
-        multiplier = -(weight * gradient).sum(axis=1)
-        if constraint == "shade":
-            multiplier = np.maximum(multiplier, 0)
-        gradient = gradient + np.where(active, multiplier, 0.0)[:, None]
-        over = np.abs(total - 1) if constraint == "sum_to_one" else np.maximum(total - 1, 0)
-        violation = np.maximum(violation, over)
-    wrong_sign = np.maximum(-gradient, 0).max(axis=1) / size
-    slack = np.abs(np.minimum(A, gradient / size[:, None])).max(axis=1)
-    return np.maximum(violation, np.maximum(wrong_sign, slack))
 
 
 def as_matrix(X: ArrayLike, name: str) -> np.ndarray:

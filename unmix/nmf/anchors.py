@@ -67,7 +67,7 @@ def successive_projection(X: ArrayLike, r: int) -> np.ndarray:
         raise DataError("X has no row that is finite and not zero.")
     basis = np.empty((0, X.shape[1]))
     chosen: list[int] = []
-    for step in range(r):
+    for step in range(int(r)):
         index, rest = _farthest(X, norms, basis, largest)
         length = np.linalg.norm(rest)
         if length**2 <= _RANK_TOLERANCE * largest * (1 if X.dtype == np.float32 else 1e-10):
@@ -105,23 +105,30 @@ def _farthest(X: np.ndarray, norms: np.ndarray, basis: np.ndarray, largest: floa
     return int(near[best]), rest[best]
 
 
-def smoothed_successive_projection(Z: np.ndarray, r: int, p: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def smoothed_successive_projection(Z: ArrayLike, r: int, p: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Choose r vertices, each the median of the p rows that go farthest in the direction of the farthest residual.
 
     Parameters
     ----------
-    Z : ndarray, shape (n_pixels, d)
+    Z : array_like, shape (n_pixels, d)
         Data, usually lifted; d at least r. NaN rows are never chosen.
     r : int
         Number of vertices.
     p : int
-        Number of rows behind each vertex; 1 is the literal algorithm.
+        Number of rows behind each vertex, at most n_pixels; 1 is the literal algorithm.
 
     Returns
     -------
     vertices : ndarray of float64, shape (r, d)
     members : list of r ndarrays of int64
         Row indices behind each vertex, farthest first.
+
+    Raises
+    ------
+    OptionError
+        r or p is not a whole number that the shape of Z can hold.
+    DataError
+        The rank of Z is below r; the message says what it is.
 
     References
     ----------
@@ -137,14 +144,17 @@ def smoothed_successive_projection(Z: np.ndarray, r: int, p: int) -> tuple[np.nd
     array([[4. , 0.1],
            [0.1, 2. ]])
     """
+    Z = as_matrix(Z, "Z")
     require_rank_possible(r, *Z.shape)
+    if isinstance(p, bool) or not isinstance(p, (int, np.integer)) or not 1 <= p <= len(Z):
+        raise OptionError(f"p={p!r}: the number of rows behind a vertex is a whole number from 1 to {len(Z)}.")
     norms = _squared_norms(Z)
     largest = float(norms.max())
     if largest <= 0:
         raise DataError("no row is finite and not zero.")
     basis = np.empty((0, Z.shape[1]))
     vertices, members = [], []
-    for step in range(r):
+    for step in range(int(r)):
         _, direction = _farthest(Z, norms, basis, largest)
         rows = farthest_rows(Z, direction, p)
         vertex = np.median(Z[rows].astype(np.float64), axis=0)

@@ -22,6 +22,6 @@ def kernel(function: Callable[..., Any]) -> Any:
 def exact_kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel whose sums keep their order; for the small quadratic programmes in float64."""
     try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
+        return njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")(function)
     except RuntimeError:
         return njit(nogil=True, error_model="numpy")(function)

@@ -16,8 +16,11 @@ TABLE_LIMIT = 10
 _DUAL_TOLERANCE = 1e-12
 
 
-def passive_set_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for every passive set, the matrix P and vector c with a = P f + c; rows outside the set are zero.
+def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every passive set, the T and t that map f to z = f T + t: abundances inside the set, slacks outside.
+
+    The slack of an index outside is its gradient, (G a - f)_i, with the multiplier of the sum where there is one: the
+    set is optimal where no z is negative.
 
     Parameters
     ----------
@@ -28,56 +31,69 @@ def passive_set_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarr
 
     Returns
     -------
-    P : ndarray, shape (2**r, r, r)
-    c : ndarray, shape (2**r, r)
+    T : ndarray, shape (2**r, r, width)
+        ``width`` is r rounded up to a multiple of four; columns beyond r are zero.
+    t : ndarray, shape (2**r, width)
     """
-    r = len(G)
+    r, width = len(G), _padded(len(G))
     size = np.sqrt(np.outer(np.diag(G), np.diag(G)))
-    P = np.zeros((1 << r, r, r))
+    member = ((np.arange(1 << r)[:, None] >> np.arange(r)) & 1).astype(bool)
+    within = member[:, :, None] & member[:, None, :]
+    P = np.linalg.inv(np.where(within, G / size, np.eye(r))) * within / size
     c = np.zeros((1 << r, r))
-    for code in range(1, 1 << r):
-        S = np.flatnonzero((code >> np.arange(r)) & 1)
-        inverse = np.linalg.inv((G / size)[np.ix_(S, S)]) / size[np.ix_(S, S)]
-        if summed:
-            column = inverse.sum(axis=1)
-            c[code, S] = column / column.sum()
-            inverse = inverse - np.outer(column, column) / column.sum()
-        P[code][np.ix_(S, S)] = inverse
-    return P, c
+    if summed:
+        column = P[1:].sum(axis=2)
+        c[1:] = column / column.sum(axis=1, keepdims=True)
+        P[1:] -= column[:, :, None] * c[1:, None, :]
+    slope, level = G @ P - np.eye(r), c @ G
+    if summed:
+        share = member[1:] / member[1:].sum(axis=1, keepdims=True)
+        slope[1:] -= np.einsum("sk,skj->sj", share, slope[1:])[:, None, :]
+        level[1:] -= np.einsum("sk,sk->s", share, level[1:])[:, None]
+    T, t = np.zeros((1 << r, r, width)), np.zeros((1 << r, width))
+    T[:, :, :r] = np.where(member[:, :, None], P, slope).transpose(0, 2, 1)
+    t[:, :r] = np.where(member, c, level)
+    return T, t
+
+
+def _padded(r: int) -> int:
+    return -(-r // 4) * 4
 
 
 @exact_kernel
-def solve_by_table(G, f, P, c, summed, a, g):
-    """Fill `a` by block principal pivoting over the table; return False where it did not settle."""
-    r = len(f)
-    full = (1 << r) - 1
+def solve_by_table(f, T, t, summed, code, z):
+    """Fill `z` by block principal pivoting over the table from the set `code`; return the optimal set, -1 without one.
+
+    z has the table's width and holds abundances and slacks; those outside the set are for the caller to zero. No branch
+    depends on a single entry: a wrongly predicted one would cost as much as a row of the product.
+    """
+    r, width = len(f), t.shape[1]
     scale = 0.0
     for i in range(r):
         scale = max(scale, abs(f[i]))
-    tolerance = _DUAL_TOLERANCE * scale
-    code, fewest, patience = full, r + 1, 3
+    least = -_DUAL_TOLERANCE * scale
+    fewest, patience = r + 1, 3
     for _ in range(10 + 5 * r):
+        negative, low = 0, 0
+        for i in range(0, width, 4):
+            z0, z1, z2, z3 = t[code, i], t[code, i + 1], t[code, i + 2], t[code, i + 3]
+            for j in range(r):
+                x = f[j]
+                z0 += T[code, j, i] * x
+                z1 += T[code, j, i + 1] * x
+                z2 += T[code, j, i + 2] * x
+                z3 += T[code, j, i + 3] * x
+            z[i], z[i + 1], z[i + 2], z[i + 3] = z0, z1, z2, z3
+            negative |= ((z0 < 0.0) | (z1 < 0.0) << 1 | (z2 < 0.0) << 2 | (z3 < 0.0) << 3) << i
+            low |= ((z0 < least) | (z1 < least) << 1 | (z2 < least) << 2 | (z3 < least) << 3) << i
+        wrong = (code & negative) | (~code & low)
+        if wrong == 0:
+            return code
+        count, last = 0, 0
         for i in range(r):
-            s = c[code, i]
-            if (code >> i) & 1:
-                for j in range(r):
-                    s += P[code, i, j] * f[j]
-            a[i] = s
-        wrong, count, last = 0, 0, 0
-        for i in range(r):
-            if (code >> i) & 1 and a[i] < 0.0:
-                wrong |= 1 << i
-                count += 1
-                last = i
-        if code != full:
-            multiplier = _gradient(G, f, a, code, summed, g)
-            for i in range(r):
-                if not (code >> i) & 1 and g[i] + multiplier < -tolerance:
-                    wrong |= 1 << i
-                    count += 1
-                    last = i
-        if count == 0:
-            return True
+            here = (wrong >> i) & 1
+            count += here
+            last = max(last, i * here)
         if count < fewest:
             fewest, patience = count, 3
         elif patience > 0:
@@ -86,19 +102,19 @@ def solve_by_table(G, f, P, c, summed, a, g):
             wrong = 1 << last
         code ^= wrong
         if summed and code == 0:
-            return False
-    return False
+            return -1
+    return -1
 
 
 @exact_kernel
-def solve_best_subset(G, f, P, c, P1, c1, most, free, summed, a, z):
+def solve_best_subset(G, f, T, t, T1, t1, most, may_be_free, may_be_one, a, z):
     """Fill `a` with the best solution that has at most `most` entries above zero, by trying every such set.
 
-    `free` allows solutions without the condition on the sum (with `summed` too: those whose sum is at most one),
-    `summed` those whose sum is one.
+    `may_be_free` allows solutions without the condition on the sum (with `may_be_one` too: those whose sum is at most
+    one), `may_be_one` those whose sum is one.
     """
     r = len(f)
-    least = 0.0 if free else np.inf
+    least = 0.0 if may_be_free else np.inf
     for i in range(r):
         a[i] = 0.0
     for code in range(1, 1 << r):
@@ -108,18 +124,19 @@ def solve_best_subset(G, f, P, c, P1, c1, most, free, summed, a, z):
         if size > most:
             continue
         for with_sum in range(2):
-            if (with_sum == 0 and not free) or (with_sum == 1 and not summed):
+            if (with_sum == 0 and not may_be_free) or (with_sum == 1 and not may_be_one):
                 continue
             feasible, total = True, 0.0
             for i in range(r):
-                s = c1[code, i] if with_sum else 0.0
+                z[i] = 0.0
                 if (code >> i) & 1:
+                    s = t1[code, i] if with_sum else t[code, i]
                     for j in range(r):
-                        s += (P1[code, i, j] if with_sum else P[code, i, j]) * f[j]
-                z[i] = s
-                total += s
-                feasible = feasible and s >= 0.0
-            if not feasible or (with_sum == 0 and summed and total > 1.0):
+                        s += (T1[code, j, i] if with_sum else T[code, j, i]) * f[j]
+                    z[i] = s
+                    total += s
+                    feasible = feasible and s >= 0.0
+            if not feasible or (with_sum == 0 and may_be_one and total > 1.0):
                 continue
             value = 0.0
             for i in range(r):
@@ -131,22 +148,6 @@ def solve_best_subset(G, f, P, c, P1, c1, most, free, summed, a, z):
                 least = value
                 for i in range(r):
                     a[i] = z[i]
-
-
-@exact_kernel
-def _gradient(G, f, a, code, summed, g):
-    """Fill g = G a - f; return the multiplier of sum(a) = 1, zero without it."""
-    r = len(f)
-    total, members = 0.0, 0
-    for i in range(r):
-        s = -f[i]
-        for j in range(r):
-            s += G[i, j] * a[j]
-        g[i] = s
-        if summed and (code >> i) & 1:
-            total += s
-            members += 1
-    return -total / members if members else 0.0
 
 
 @exact_kernel

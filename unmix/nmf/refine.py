@@ -14,7 +14,6 @@ unmixing. That is why the anchors hold.
 from __future__ import annotations
 
 import inspect
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from .gram_data import Coordinates, FullBands, GramData
 from .losses import BetaDivergence
 from .problem import Problem, state_problem
 from .terms import Anchored, FixedRows, Term
+from .threads import thread_count
 from .updates_gradient import fast_gradient_steps
 from .updates_hals import ExtrapolatedAlternation, hals_sweep
 from .updates_multiplicative import DivergenceAlternation, lift_off_zero, multiplicative_sweep
@@ -166,7 +166,7 @@ def refine(
         _require_number(name, value)
     anchor = (Anchored(anchor_weight),) if anchor_weight > 0 else ()
     problem = state_problem(X, E, A, loss, (*anchor, *terms))
-    method = choose_method(problem, update, n_coordinates, _thread_count(threads))
+    method = choose_method(problem, update, n_coordinates, thread_count(threads))
     run = iterate(method, _ZERO[problem.X.dtype], max_iterations, tolerance, callback)
     if not run.converged:
         warnings.warn(f"refinement {run.stop_reason}; the best so far is returned.", ConvergenceWarning, stacklevel=2)
@@ -232,16 +232,6 @@ def _gram_data(problem: Problem, n_coordinates: int | None) -> GramData:
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not min(r, n_bands) <= k <= n_bands:
         raise OptionError(f"n_coordinates={k!r} must be a whole number from {min(r, n_bands)} to {n_bands}.")
     return Coordinates(problem.X, int(k))
-
-
-def _thread_count(threads: int | None) -> int:
-    """Return the number of threads asked for, or that of the cores this process may use."""
-    if threads is None:
-        allowed = getattr(os, "sched_getaffinity", None)
-        return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise OptionError(f"threads={threads!r} must be a whole number of at least 1.")
-    return int(threads)
 
 
 def listener(callback: Callable[..., None] | None, n_factors: int) -> Callable[..., None]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .abundances import AbundanceProblem, as_matrix
+from .abundances import AbundanceProblem, as_matrix, tables_for
 from .anchors import require_rank_possible
 from .signal_coordinates import first_largest, linear_coordinates, moments_of, successive_points
 
@@ -102,12 +102,10 @@ def _to_hull(problem: AbundanceProblem, Y: np.ndarray) -> np.ndarray:
 
 def _mixing_problem(E: np.ndarray) -> AbundanceProblem:
     """Return the programme with sum at most one; anchors that are nearly alike are no cause for a warning here."""
-    from .quadratic import TABLE_LIMIT, passive_set_table
+    from .quadratic import TABLE_LIMIT
 
     G = E @ E.T
     norms = np.sqrt(np.diag(G))
-    none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
     use_table = len(E) <= TABLE_LIMIT and bool(np.linalg.cond(G / np.outer(norms, norms)) <= _TABLE_CONDITION)
-    free = passive_set_table(G, summed=False) if use_table else none
-    one = passive_set_table(G, summed=True) if use_table else none
-    return AbundanceProblem(E, "shade", np.eye(E.shape[1]), np.ascontiguousarray(E.T), G, (*free, *one), use_table)
+    Q, R = np.eye(E.shape[1]), np.ascontiguousarray(E.T)
+    return AbundanceProblem(E, "shade", Q, R, G, None, *tables_for(G, "shade", use_table), use_table)

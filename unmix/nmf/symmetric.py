@@ -162,11 +162,11 @@ def _graph(S: Any) -> _Graph:
 
     if not sparse.issparse(S):
         S = np.asarray(S)
-        if S.dtype.kind not in "uifb":
-            raise DataError(f"S holds real numbers; got {S.dtype}.")
+    if S.dtype.kind not in "uifb":
+        raise DataError(f"S holds real numbers; got {S.dtype}.")
     if S.ndim != 2 or S.shape[0] != S.shape[1] or S.shape[0] == 0:
         raise DataError(f"S has shape (n, n), n above 0; got {S.shape}.")
-    rows = sparse.csr_array(S).astype(np.float64)
+    rows = sparse.csr_array(S.astype(np.float64))
     rows.sum_duplicates()
     values = rows.data
     if not np.isfinite(values).all() or (values < 0).any():

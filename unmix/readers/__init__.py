@@ -24,6 +24,7 @@ def _formats() -> tuple[Format, ...]:
     from .formats import Format
 
     tiff_names = (".tif", ".tiff", ".lsm", ".svs", ".ndpi")
+    hdf5_names = (".h5", ".hdf5", ".he5", ".nc", ".hspy")
     slides, slide_names = (b"SQLite format 3\0", b"ZISRAWFILE"), (".mrxs", ".svslide", ".czi")
     tiff = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     return (
@@ -36,7 +37,9 @@ def _formats() -> tuple[Format, ...]:
         Format("NumPy .npy", "numpy_files", (b"\x93NUMPY",), (".npy",)),
         Format("NumPy .npz", "numpy_files", (b"PK\x03\x04", b"PK\x05\x06"), (".npz",), ("key",)),
         Format("MATLAB .mat", "matlab", (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), ("key",)),
-        Format("HDF5", "hdf5", (b"\x89HDF\r\n\x1a\n",), (".h5", ".hdf5", ".he5", ".nc"), ("key",)),
+        Format("HDF5, NetCDF 4", "hdf5", (b"\x89HDF\r\n\x1a\n",), hdf5_names, ("key",)),
+        Format("Zarr", "zarr_store", (), (".zarr",), ("key",)),
+        Format("product metadata (XML, MTL)", "products.metadata", (b"<?xml", b"GROUP = L"), (".xml",), ("series",)),
     )  # fmt: skip
 
 
@@ -56,6 +59,7 @@ def read(
     scale: float | None = None,
     bands: tuple[float, float] | None = None,
     exclude: tuple[tuple[float, float], ...] | None = None,
+    water_bands: str = "auto",
 ) -> xr.DataArray:
     """Read an image file; what the file is, is decided by its content.
 
@@ -82,6 +86,9 @@ def read(
         Keep only bands with a wavelength in this range, nanometres, ends included.
     exclude : sequence of (float, float), optional
         Flag bands with a wavelength in these ranges as not good, nanometres.
+    water_bands : {'auto', 'keep'}
+        ``auto`` leaves out, aloud, the bands water vapour blacks out (1350-1433 and 1804-1968 nm) of reflectance of
+        Earth whose file does not say which bands are good; ``keep`` uses them.
 
     Returns
     -------
@@ -109,7 +116,7 @@ def read(
     from .formats import check_choices, find_format, refuse_remote
     from .request import Request
 
-    request = Request(level, region, series, key, quantity, scale, bands, exclude or ())
+    request = Request(level, region, series, key, quantity, scale, bands, exclude or (), water_bands)
     path = _as_path(source)
     refuse_remote(os.fspath(source))
     chosen = find_format(path, _formats())
@@ -123,12 +130,12 @@ def read(
 
 
 def open_result(path: str | os.PathLike[str], *, chunks: Any = None) -> xr.Dataset:
-    """Open a saved result (``result.nc``) as the Dataset it was.
+    """Open a saved result (``result.nc`` or ``result.zarr``) as the Dataset it was.
 
     Parameters
     ----------
     path : str or path
-        A ``.nc`` file written by `unmix.write`.
+        A ``.nc`` file or ``.zarr`` folder written by `unmix.write`.
     chunks : int, mapping or 'auto', optional
         When given, maps are read lazily in such pieces (``{}``: the file's own); close the Dataset when done with it.
         Otherwise everything is read and the file is closed.

@@ -11,9 +11,14 @@ import numpy as np
 import xarray as xr
 
 from ..blocks import lazy_array
-from ..image import as_image
+from ..image import as_image, guess_quantity
 from ..light.bands import select_bands
+from ..light.water_vapour import left_out_for_water
+from ..spectral_axis import SpectralAxis
+from .naming import shown
+from .pixel_flags import PixelFlags
 from .request import Request, level_window
+from .times import utc_time
 from .window import Decoded, Physical, Raw, sample_of
 
 
@@ -24,11 +29,19 @@ class Description:
     `divisor` divides, `scale` and `offset` (one number or one a band) give ``raw * scale + offset``. `alpha` is the
     position of a band that is no light but says where there is any. `pixel_size` (y, x) is in micrometres, at the
     level that was read. `full_size` is the height and width of level 0.
+
+    `good_bands` is a list the file gives; `present` only says which bands hold anything. `empty` flags pixels that were
+    never seen, `cloud` those that show a cloud or its shadow. `latitude` and `longitude` (y, x) place a swath; its rows
+    and columns are then numbered. `ground` names the product whose lookup table lays the maps out on the ground.
+    `on_earth` says that the scene is seen through the air even where there is no CRS. `acquired` is when it was
+    recorded, as the file says it.
     """
 
     wavelengths: np.ndarray | None = None
     fwhm: np.ndarray | None = None
+    spectral_axis: SpectralAxis | None = None
     good_bands: np.ndarray | None = None
+    present: np.ndarray | None = None
     band_names: Sequence[str] | None = None
     quantity: str | None = None
     divisor: float | None = None
@@ -40,6 +53,13 @@ class Description:
     transform: Any = None
     pixel_size: tuple[float, float] | None = None
     full_size: tuple[int, int] | None = None
+    empty: PixelFlags | None = None
+    cloud: PixelFlags | None = None
+    latitude: np.ndarray | None = None
+    longitude: np.ndarray | None = None
+    ground: str | None = None
+    on_earth: bool = False
+    acquired: str | None = None
 
 
 def make_image(path: Path, raw: Raw, described: Description, request: Request) -> xr.DataArray:
@@ -48,23 +68,29 @@ def make_image(path: Path, raw: Raw, described: Description, request: Request) -
     bands, good = _chosen_bands(raw, described, request)
     source = _physical(raw, described, request, window, bands, good)
     eager = isinstance(raw, Decoded)
+    sample = None if eager else sample_of(source)
+    water = _water_bands(source, sample, described, request)
+    if water is not None:
+        source.good = good = good & ~water
     image = as_image(
         source[:, :, :] if eager else lazy_array(source),
         wavelengths=_taken(described.wavelengths, bands),
         fwhm=_taken(described.fwhm, bands),
         good_bands=good,
         band_names=_taken(described.band_names, bands),
+        spectral_axis=_axis_of(described.spectral_axis, bands),
         quantity=request.quantity or described.quantity,
-        valid=_opaque(raw, described.alpha, window, eager),
+        valid=_seen(raw, described, window, eager),
         pixel_size=described.pixel_size,
         crs=described.crs,
         transform=_moved(described.transform, window),
         source=str(path),
         name=path.stem,
-        sample=None if eager else sample_of(source),
+        sample=sample,
     )
     if described.pixel_size is not None:
         image = _shifted(image, window, described.pixel_size)
+    image = _with_swath(image, raw, described, window)
     image.encoding = _recorded(raw, source)
     return image
 
@@ -77,8 +103,11 @@ def _chosen_bands(raw: Raw, described: Description, request: Request) -> tuple[t
         "position": ("band", positions),
         "good_band": ("band", np.ones(len(positions), bool)),
     }
-    if described.good_bands is not None:
-        coords["good_band"] = ("band", np.asarray(described.good_bands, bool)[positions])
+    for flags in (described.good_bands, described.present):
+        if flags is not None:
+            coords["good_band"] = ("band", coords["good_band"][1] & np.asarray(flags, bool)[positions])
+    if described.spectral_axis is not None:
+        coords["spectral_axis"] = _axis_of(described.spectral_axis, tuple(positions)).coordinate
     if described.wavelengths is not None:
         coords["wavelength"] = ("band", np.asarray(described.wavelengths, np.float64)[positions])
     outline = xr.DataArray(np.zeros((1, 1, len(positions)), np.int8), dims=("y", "x", "band"), coords=coords)
@@ -120,12 +149,58 @@ def _taken(values: Any, bands: tuple[int, ...]) -> Any:
     return None if values is None else np.asarray(values)[list(bands)]
 
 
-def _opaque(raw: Raw, alpha: int | None, window: tuple[int, int, int, int], eager: bool) -> Any:
-    """Return where the alpha band is not zero, or None where there is no such band."""
-    if alpha is None:
+def _axis_of(axis: SpectralAxis | None, bands: tuple[int, ...]) -> Any:
+    return None if axis is None else replace(axis, values=np.asarray(axis.values)[list(bands)])
+
+
+def _water_bands(source: Physical, sample: Any, described: Description, request: Request) -> np.ndarray | None:
+    """Return the bands that water vapour blacks out, where the scene is of Earth and nobody judged its bands."""
+    wanted = request.water_bands == "auto" and described.good_bands is None and described.wavelengths is not None
+    placed = described.crs is not None
+    if not wanted or not (placed or described.on_earth) or sample is None:
         return None
-    source = Physical(raw, window, (alpha,), np.ones(1, bool))
+    quantity = request.quantity or described.quantity or guess_quantity(sample, placed)
+    if quantity != "reflectance":
+        return None
+    wavelengths = np.asarray(_taken(described.wavelengths, source.bands), np.float64)
+    held = np.isfinite(sample).any(axis=(0, 1)) if sample.dtype.kind == "f" else True
+    return left_out_for_water(wavelengths, source.good & held, described.crs, shown(source.raw.path))
+
+
+def _seen(raw: Raw, described: Description, window: tuple[int, int, int, int], eager: bool) -> Any:
+    """Return where the alpha band is not zero and no flag says the pixel is empty; None where nothing says so."""
+    if described.empty is not None:
+        return ~described.empty.marked(raw.shape[:2], window)
+    if described.alpha is None:
+        return None
+    source = Physical(raw, window, (described.alpha,), np.ones(1, bool))
     return (source[:, :, :] if eager else lazy_array(source))[:, :, 0] > 0
+
+
+def _with_swath(
+    image: xr.DataArray, raw: Raw, described: Description, window: tuple[int, int, int, int]
+) -> xr.DataArray:
+    """Add clouds, latitude and longitude, and number the rows and columns of a sensor."""
+    top, left, bottom, right = window
+    if described.cloud is not None:
+        image = image.assign_coords(cloud=(("y", "x"), described.cloud.marked(raw.shape[:2], window)))
+    for name, values, unit in (
+        ("latitude", described.latitude, "degrees_north"),
+        ("longitude", described.longitude, "degrees_east"),
+    ):
+        if values is not None:
+            attrs = {"standard_name": name, "units": unit}
+            image = image.assign_coords({name: (("y", "x"), values[top:bottom, left:right], attrs)})
+    if described.ground is not None or described.latitude is not None:
+        for axis, start, stop in (("y", top, bottom), ("x", left, right)):
+            attrs = {"long_name": f"{'row' if axis == 'y' else 'column'} of the sensor, from 0", "units": "1"}
+            image = image.assign_coords({axis: (axis, np.arange(start, stop), attrs)})
+    acquired = utc_time(described.acquired)
+    if acquired is not None:
+        image.attrs["acquired"] = acquired
+    if described.ground is not None:
+        image.attrs["geolocation"] = described.ground
+    return image
 
 
 def _moved(transform: Any, window: tuple[int, int, int, int]) -> Any:

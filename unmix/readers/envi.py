@@ -20,6 +20,7 @@ from .describe import Description, make_image
 from .envi_header import Header, Layout, layout_of, read_header
 from .map_info import placement
 from .naming import shown
+from .products.aviris_ng import described_as_line
 from .raw_file import RawFile
 from .request import Request
 from .window import Physical
@@ -50,7 +51,8 @@ def read(path: Path, request: Request) -> xr.DataArray:
     size = (layout.lines, layout.samples, layout.bands)
     raw = RawFile.cube(data_path, layout.offset, layout.dtype, size, layout.stored)
     _warn_if_swapped(raw, header)
-    return make_image(path, raw, describe(header, layout.bands, request), request)
+    described = described_as_line(describe(header, layout.bands, request), header, data_path)
+    return make_image(path, raw, described, request)
 
 
 def partners(path: Path) -> tuple[Path, Path]:

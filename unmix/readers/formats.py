@@ -16,6 +16,8 @@ from .request import Request
 _HEAD_BYTES = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS = (512, 1024, 2048)
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
+_PRODUCT_METADATA = re.compile(r"^MTD_MSIL\w+\.xml$|-METADATA\.xml$|_MTL\.txt$", re.IGNORECASE)
 _MIRAX, _JPEG = ".mrxs", b"\xff\xd8\xff"
 
 _REFUSED = (
@@ -53,6 +55,8 @@ class Format:
 
 def find_format(path: Path, formats: Sequence[Format]) -> Format:
     """Return the format of a file, or raise `ReadError` saying what it is or which formats there are."""
+    if path.is_dir():
+        return _folder_format(path, formats)
     head, size = _head(path)
     if path.suffix.lower() == _MIRAX and head.startswith(_JPEG):
         return next(f for f in formats if _MIRAX in f.suffixes)
@@ -77,6 +81,18 @@ def find_format(path: Path, formats: Sequence[Format]) -> Format:
         )
     names = "; ".join(f.name for f in formats)
     raise ReadError(f"{shown(path)} is of no format unmix reads, and has no ENVI header beside it. Formats: {names}.")
+
+
+def _folder_format(path: Path, formats: Sequence[Format]) -> Format:
+    """Return the format of a folder: a Zarr store; for a product's folder, say which file in it to give."""
+    if any((path / mark).is_file() for mark in _ZARR_MARKS):
+        return next(f for f in formats if f.module == "zarr_store")
+    try:
+        inside = sorted(e.name for e in path.iterdir() if _PRODUCT_METADATA.search(e.name))
+    except OSError:
+        inside = []
+    which = f"Give its metadata, {inside[0]}." if len(inside) == 1 else "Give one file in it."
+    raise ReadError(f"{shown(path)} is a folder. {which}")
 
 
 def check_choices(chosen: Format, request: Request, path: Path) -> None:

@@ -17,7 +17,7 @@ import xarray as xr
 from ..errors import ReadError
 from .companions import describe_by
 from .describe import make_image
-from .hdf5 import Hdf5Cube, datasets_of, opened, plain_array
+from .hdf5_file import Hdf5Cube, datasets_of, opened, plain_array
 from .limits import check_decoded_size
 from .naming import one_line, shown
 from .request import Request

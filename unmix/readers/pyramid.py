@@ -27,6 +27,10 @@ class Pyramid:
         The level that was read.
     request : Request
         What was asked for.
+    grain : (int, int)
+        Rows and columns that are decoded together at that level.
+    origin : (int, int)
+        Row and column of the level at which the part begins.
     values : str
         Name of the lazy array that was made of it: an image that was cut or changed since is no longer this one.
     """
@@ -35,6 +39,8 @@ class Pyramid:
     shapes: tuple[tuple[int, int], ...]
     level: int
     request: Request
+    grain: tuple[int, int]
+    origin: tuple[int, int]
     values: str
 
     def open(self, level: int) -> xr.DataArray:
@@ -45,12 +51,15 @@ class Pyramid:
         return read(self.path, level=asked.level, region=asked.region, series=asked.series, quantity=asked.quantity)
 
 
-def with_pyramid(image: xr.DataArray, path: str, request: Request, shapes: list[tuple[int, int]]) -> xr.DataArray:
+def with_pyramid(
+    image: xr.DataArray, path: str, request: Request, shapes: list[tuple[int, int]], grain: tuple[int, int]
+) -> xr.DataArray:
     """Note the levels (rows, columns of each) in an image that was read as it is recorded."""
     if len(shapes) > 1 and request.scale is None and image.chunks is not None:
         windows = [level_window(request.region, shapes[0], shape) for shape in shapes]
         parts = tuple((bottom - top, right - left) for top, left, bottom, right in windows)
-        image.encoding[ENCODING] = Pyramid(path, parts, request.level, request, _values_name(image))
+        origin = windows[request.level][:2]
+        image.encoding[ENCODING] = Pyramid(path, parts, request.level, request, grain, origin, _values_name(image))
     return image
 
 

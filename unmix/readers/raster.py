@@ -1,8 +1,8 @@
 """GeoTIFF and JPEG 2000 by rasterio: tiles or strips read window by window, with CRS, scale, offset and nodata.
 
-The driver is chosen by the file's content and named to GDAL, so nothing disguised is opened; files beside it
-(``.aux.xml``, ``.ovr``) are not looked at. Every window opens the file anew: GDAL datasets may not be shared between
-threads.
+The driver is chosen by the file's content and named to GDAL, so nothing disguised is opened. Of the files beside it
+(``.aux.xml``, ``.ovr``) only the metadata of an EnMAP or DESIS scene is looked at. Every window opens the file anew:
+GDAL datasets may not be shared between threads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..spectral_axis import in_nanometres
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
+from .products.dlr_scene import described_with, metadata_of
 from .request import Request
 
 _TIFF_STARTS = (b"II", b"MM")
@@ -51,8 +52,7 @@ class RasterFile:
 
 def read(path: Path, request: Request) -> xr.DataArray:
     """Return a raster of two bands or more."""
-    with path.open("rb") as file:
-        driver = "GTiff" if file.read(2) in _TIFF_STARTS else "JP2OpenJPEG"
+    driver = driver_of(path)
     with opened(path, driver, None, placed=False) as dataset:
         full, overviews = (dataset.height, dataset.width), dataset.overviews(1)
         if request.level > len(overviews):
@@ -62,7 +62,12 @@ def read(path: Path, request: Request) -> xr.DataArray:
     with opened(path, driver, overview, placed=False) as dataset:
         described = _describe(dataset, path)
         described.full_size = full
-        raw = _raw(dataset, path, driver, overview, described.transform is not None)
+        raw = raw_of(dataset, path, driver, overview, described.transform is not None)
+    if raw.shape[2] < 2:
+        raise ReadError(f"{shown(path)} has one band: there is nothing to unmix. Stack the bands into one file.")
+    metadata = metadata_of(path)
+    if metadata is not None:
+        described = described_with(described, metadata, raw.shape[2])
     return make_image(path, raw, described, request)
 
 
@@ -87,12 +92,17 @@ def opened(path: Path, driver: str, overview: int | None, placed: bool) -> Itera
         raise ReadError(f"{shown(path)} is damaged or not read by {driver}: {one_line(_cause(error))}") from error
 
 
-def _raw(dataset: Any, path: Path, driver: str, overview: int | None, placed: bool) -> RasterFile:
+def driver_of(path: Path) -> str:
+    """Return GDAL's driver for a raster, by its first bytes: GeoTIFF, else JPEG 2000."""
+    with path.open("rb") as file:
+        return "GTiff" if file.read(2) in _TIFF_STARTS else "JP2OpenJPEG"
+
+
+def raw_of(dataset: Any, path: Path, driver: str, overview: int | None, placed: bool) -> RasterFile:
+    """Return an open raster as a cube that is read window by window."""
     dtype = np.result_type(*(np.dtype(name) for name in dataset.dtypes))
     if dtype.kind not in "uif":
         raise ReadError(f"{shown(path)} holds {dtype}; an image holds real numbers.")
-    if dataset.count < 2:
-        raise ReadError(f"{shown(path)} has one band: there is nothing to unmix. Stack the bands into one file.")
     block = dataset.block_shapes[0]
     planes = dataset.count if dataset.profile.get("interleave") == "pixel" else 1
     check_decoded_size(path, (*block, planes), dtype, "one block")

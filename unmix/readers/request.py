@@ -26,6 +26,7 @@ class Request:
     scale: float | None = None
     bands: tuple[float, float] | None = None
     exclude: tuple[tuple[float, float], ...] = ()
+    water_bands: str = "auto"
 
     def __post_init__(self) -> None:
         check_quantity(self.quantity)
@@ -37,6 +38,8 @@ class Request:
         if self.bands is not None:
             object.__setattr__(self, "bands", _range("bands", self.bands))
         object.__setattr__(self, "exclude", _ranges("exclude", self.exclude))
+        if self.water_bands not in ("auto", "keep"):
+            raise OptionError(f"water_bands={self.water_bands!r} is not known. Use one of auto, keep.")
 
     def given(self) -> list[str]:
         """Return the names of the choices only some formats offer, where the caller made one."""

@@ -1,4 +1,4 @@
-"""A saved result (``result.nc``) as the Dataset it was when it was written."""
+"""A saved result (``result.nc``, ``result.zarr``) as the Dataset it was when it was written."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..cf_convention import without_cf
 from ..errors import DataError, ReadError
 from ..result import check_result
-from .hdf5 import check_stored_here, datasets_of, opened
+from .hdf5_file import check_stored_here, datasets_of, opened
 from .naming import one_line, shown
+from .zarr_store import check_store
+
+_AS_STORED: dict[str, Any] = {"decode_coords": "all", "decode_times": False, "decode_timedelta": False}
+PLACES = ("spatial_ref", "ground_ref", "latitude", "longitude")
 
 
 def open_saved(path: Path, chunks: Any) -> xr.Dataset:
     """Open a result eagerly, or lazily where `chunks` is given; the file is looked over first."""
-    _look_over(path)
+    zarr = path.is_dir() and path.suffix.lower() == ".zarr"
+    if zarr:
+        check_store(path)
+    else:
+        _look_over(path)
     try:
-        saved = xr.open_dataset(path, engine="h5netcdf", chunks=chunks, decode_times=False, decode_timedelta=False)
+        saved = xr.open_dataset(path, engine="zarr" if zarr else "h5netcdf", chunks=chunks, **_AS_STORED)
     except Exception as error:
         raise ReadError(f"{shown(path)} is damaged: {one_line(error)}") from error
     try:
@@ -55,7 +64,7 @@ def _look_over(path: Path) -> None:
     """Refuse what is no HDF5 file or keeps its numbers elsewhere, before xarray opens it."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else f"there is no such file in {path.absolute().parent}"
-        raise ReadError(f"{shown(path)}: {what}. Give the result's .nc file.")
+        raise ReadError(f"{shown(path)}: {what}. Give the result's .nc file or .zarr folder.")
     import h5py
 
     with opened(path) as file:
@@ -69,7 +78,8 @@ def _look_over(path: Path) -> None:
 
 def _as_it_was(saved: xr.Dataset) -> xr.Dataset:
     """Return a Dataset with text as fixed-width strings and flags as booleans, as results hold them."""
-    result = saved.set_coords([name for name in ("spatial_ref",) if name in saved.data_vars])
+    saved = without_cf(saved)
+    result = saved.set_coords([name for name in PLACES if name in saved.data_vars])
     for name, variable in saved.variables.items():
         if variable.dtype.kind in "OT":
             result = result.assign_coords({name: (variable.dims, variable.values.astype(np.str_), variable.attrs)})

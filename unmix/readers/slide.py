@@ -95,7 +95,7 @@ def _read(path: Path, request: Request, slide: Any) -> xr.DataArray:
         pixel_size=_pixel_size(slide, down),
         full_size=full,
     )
-    return with_pyramid(make_image(path, raw, described, request), str(path), request, shapes)
+    return with_pyramid(make_image(path, raw, described, request), str(path), request, shapes, raw.grain)
 
 
 def _library(path: Path) -> Any:

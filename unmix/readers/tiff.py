@@ -78,7 +78,7 @@ def _read(path: Path, request: Request, file: Any) -> xr.DataArray:
     if n_light == 3 and described.quantity is None and page.photometric not in _RGB:
         described.quantity = "unknown"
     shapes = [_height_width(one) for one in series.levels]
-    return with_pyramid(make_image(path, raw, described, request), str(path), request, shapes)
+    return with_pyramid(make_image(path, raw, described, request), str(path), request, shapes, raw.grain)
 
 
 def _is_for_openslide(path: Path, file: Any, request: Request) -> bool:

@@ -165,10 +165,9 @@ class Physical:
         wanted = self.bands if judged else self.bands[bands]
         low, high = min(wanted), max(wanted) + 1
         top, left = self.window[:2]
-        raw = self.raw.read(
-            slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left), slice(low, high)
-        )
-        raw = raw[tuple(rest if isinstance(rest, slice) else slice(0, 1) for rest in (rest_y, rest_x))]
+        rest_y, rest_x = (rest if isinstance(rest, slice) else slice(0, 1) for rest in (rest_y, rest_x))
+        across, bands_read = slice(columns.start + left, columns.stop + left), slice(low, high)
+        raw = self._recorded(range(rows.start + top, rows.stop + top)[rest_y], rest_x, across, bands_read)
         if len(wanted) != high - low:
             raw = raw[:, :, np.asarray(wanted) - low]
         values = self._scaled(raw, slice(None) if judged else bands) if self.changed else np.ascontiguousarray(raw)
@@ -176,6 +175,13 @@ class Physical:
             self._blank(values, raw)
             values = values[:, :, bands]
         return values
+
+    def _recorded(self, rows: range, every: slice, columns: slice, bands: slice) -> np.ndarray:
+        """Return recorded values; rows far apart are read one by one, unless the file keeps several together."""
+        if rows.step <= max(1, self.raw.grain[0]):
+            low, high = min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1
+            return self.raw.read(slice(low, high), columns, bands)[:: rows.step, every]
+        return np.concatenate([self.raw.read(slice(row, row + 1), columns, bands)[:, every] for row in rows])
 
     def _scaled(self, raw: np.ndarray, bands: slice) -> np.ndarray:
         values = np.empty(raw.shape, np.float32)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnmixError
+from ..writers.commit import commit_bytes
 from .docks import open_dock
 from .reader import get_reader
 
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     if chosen.screenshot is not None:
         _wait(_SETTLE_S)
-        viewer.screenshot(str(chosen.screenshot), canvas_only=False, flash=False)
+        _save(viewer.screenshot(canvas_only=False, flash=False), chosen.screenshot)
         viewer.close()
     else:
         napari.run()
@@ -66,6 +67,13 @@ def open_files(viewer: Any, files: list[Path]) -> Any:
     if session_of(viewer).current is not None:
         open_dock(viewer, "Spectra")
     return panel
+
+
+def _save(picture: Any, path: Path) -> None:
+    """Write a picture of the window; the command line has asked before a file is replaced."""
+    import imageio.v3 as iio
+
+    commit_bytes(path, iio.imwrite("<bytes>", picture, extension=".png"), overwrite=True)
 
 
 def _wait(seconds: float) -> None:

@@ -50,13 +50,10 @@ def button(text: str, tip: str, pressed: Callable[..., Any] | None = None) -> QP
     return made
 
 
-def menu_button(text: str, tip: str, entries: list[tuple[str, str, Callable[..., Any]]]) -> QToolButton:
+def menu_button(text: str, tip: str, entries: list[tuple[str, str, Callable[..., Any]]]) -> QPushButton:
     """Return a button that opens a menu of (text, tooltip, what to call)."""
-    made = QToolButton()
-    made.setText(text)
-    made.setStyleSheet("QToolButton { padding-right: 16px; }")
-    made.setToolTip(f"<qt>{tip}</qt>")
-    made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    made = button(text, tip)
+    made.setStyleSheet("QPushButton { padding-right: 14px; }")
     menu = QMenu(made)
     menu.setToolTipsVisible(True)
     for title, about, chosen in entries:

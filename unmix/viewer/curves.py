@@ -164,7 +164,7 @@ class SpectraPlot(pg.PlotWidget):
         if curve.low is None or curve.high is None:
             return
         x = self._x[self._order]
-        edges = [pg.PlotDataItem(x, edge[self._order], pen=None, connect="finite") for edge in (curve.low, curve.high)]
+        edges = [pg.PlotCurveItem(x, edge[self._order], pen=None, connect="finite") for edge in (curve.low, curve.high)]
         colour = (*(round(255 * part) for part in curve.colour), _SPREAD_ALPHA)
         band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(colour))
         band.setZValue(-5)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Qt
+
+_HEIGHT = 270
 _AREAS = {"Spectra": "bottom", "Explore": "right"}
 
 
@@ -24,8 +27,19 @@ def open_dock(viewer: Any, name: str) -> Any:
         return docked
     widget = _widget(viewer, name)
     dock = viewer.window.add_dock_widget(widget, name=f"unmix {name.lower()}", area=_AREAS[name], tabify=True)
+    if _AREAS[name] == "bottom":
+        _give_room(dock)
     dock.raise_()
     return widget
+
+
+def _give_room(dock: Any) -> None:
+    """Make a dock below the image high enough for curves, and leave the layer list its height."""
+    dock = getattr(dock, "__wrapped__", dock)  # Qt takes no proxies
+    window = dock.window()
+    if hasattr(window, "resizeDocks"):
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        window.resizeDocks([dock], [max(_HEIGHT, window.height() // 3)], Qt.Orientation.Vertical)
 
 
 def raise_dock(widget: Any) -> None:

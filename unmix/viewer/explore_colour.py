@@ -12,11 +12,11 @@ from ..light.beer_lambert import to_optical_density
 from .controls import button, combo, note
 from .exploring import composite, stretch
 from .latest import Latest
-from .overlay import put_overlay
-from .saved_session import provenance_of
+from .overlay import overlay, put_overlay
 from .session import session_of
 from .solo import hide_map, solo_map
-from .sources import source_of_layer
+from .sources import identity_of, source_of_layer
+from .spectral_values import view_of
 
 FALSE_COLOUR, DENSITY = "false colour", "optical density"
 _RED_GREEN_BLUE_NM = (650.0, 550.0, 470.0)
@@ -45,6 +45,8 @@ class ColourTab(QWidget):
         self._pictures = Latest(self)
         self._lay_out()
         self.from_box.currentIndexChanged.connect(self._offer)
+        for box in self.colour_boxes:
+            box.currentIndexChanged.connect(self._again)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -70,74 +72,91 @@ class ColourTab(QWidget):
         column.addStretch(1)
 
     def refresh(self) -> None:
-        """Offer what the current run has."""
-        run, source = self.session.current, self.session.source
-        self.density_button.setVisible(run is not None and run.quantity == "brightfield")
+        """Offer what the image and the current run have."""
+        run, layer = self.session.current, self.session.looked_at
+        names = list(run.names) if run is not None else []
+        source = None if layer is None else source_of_layer(layer)
+        self.show_button.setEnabled(source is not None)
+        stained = (run.quantity if run is not None else getattr(source, "quantity", "")) == "brightfield"
+        self.density_button.setVisible(stained)
         self.density_button.setEnabled(source is not None)
+        if not names:
+            self.from_box.setCurrentIndex(0)
+        for control in (self.from_box, self.map_box, self.solo_button, self.hide_button, self.all_button):
+            control.setEnabled(bool(names))
         chosen = self.map_box.currentText()
         with QSignalBlocker(self.map_box):
             self.map_box.clear()
-            self.map_box.addItems(list(run.names) if run is not None else [])
+            self.map_box.addItems(names)
             self.map_box.setCurrentIndex(max(0, self.map_box.findText(chosen)))
         self._offer()
 
     def _offer(self, *_: Any) -> None:
         """List the bands or the endmembers, keeping what is chosen where it still exists."""
-        run, source = self.session.current, self.session.source
-        if run is None or source is None:
-            return
-        if self.from_box.currentData() == "abundances":
+        run, layer = self.session.current, self.session.looked_at
+        if run is not None and self.from_box.currentData() == "abundances":
             entries = list(run.names)
             first = [k % len(entries) for k in range(3)]
+        elif layer is not None:
+            entries, first = _bands(source_of_layer(layer))
         else:
-            entries, first = _bands(source_of_layer(source))
+            return
         for box, at in zip(self.colour_boxes, first, strict=True):
             if [box.itemText(i) for i in range(box.count())] != entries:
-                box.clear()
-                box.addItems(entries)
-                box.setCurrentIndex(at)
+                with QSignalBlocker(box):
+                    box.clear()
+                    box.addItems(entries)
+                    box.setCurrentIndex(at)
+        self._again()
+
+    def _again(self, *_: Any) -> None:
+        """Bring a false colour that is seen up to date."""
+        layer = self.session.looked_at
+        seen = None if layer is None else overlay(self.viewer, identity_of(layer), FALSE_COLOUR)
+        if seen is not None and seen.visible:
+            self.show_composite()
 
     def show_composite(self, *_: Any) -> None:
         """Make the picture in a worker and show it."""
-        run, layer = self.session.current, self.session.source
-        if run is None or layer is None:
+        run, layer = self.session.current, self.session.looked_at
+        if layer is None:
             self.said_label.setText("The image of this run is not open.")
             return
         chosen = [box.currentIndex() for box in self.colour_boxes]
-        maps = run.result["abundances"].data
+        maps: Any = None if run is None else run.result["abundances"].data
         source = source_of_layer(layer)
-        of_bands = self.from_box.currentData() == "bands"
+        of_maps = self.from_box.currentData() == "abundances" and maps is not None
 
-        def make() -> np.ndarray:
+        def make() -> Any:
             values = source.values.data if hasattr(source.values, "coords") else source.values
-            planes = [np.asarray(values[..., k] if of_bands else maps[k]) for k in chosen]
+            planes = [maps[k] if of_maps else values[..., k] for k in chosen]
             return composite(planes, [stretch(plane) for plane in planes])
 
         self._pictures.ask(make, lambda picture: self._show(layer, FALSE_COLOUR, picture))
 
     def show_density(self, *_: Any) -> None:
         """Make the optical density of a slide in a worker and show it, dark where there is no stain."""
-        run, layer = self.session.current, self.session.source
-        if run is None or layer is None:
+        run, layer = self.session.current, self.session.looked_at
+        if layer is None:
             return
         source = source_of_layer(layer)
-        fit: Any = provenance_of(run.result).get("fit")
-        white = np.asarray(fit.get("white_point") if isinstance(fit, dict) else None or [255.0] * 3, np.float64)
+        quantity = "brightfield" if run is None else None
 
-        def make() -> np.ndarray:
+        def make() -> Any:
+            white = view_of(source, run, quantity).rule.white_point
             values = source.values.data if hasattr(source.values, "coords") else source.values
-            density = to_optical_density(np.asarray(values), white)
-            return np.clip(density * (255.0 / _DARKEST_DENSITY), 0, 255).astype(np.uint8)
+            return _density(values, np.full(3, 255.0) if white is None else white)
 
         self._pictures.ask(make, lambda picture: self._show(layer, DENSITY, picture))
 
-    def _show(self, layer: Any, role: str, picture: np.ndarray) -> None:
+    def _show(self, layer: Any, role: str, picture: Any) -> None:
         if layer not in self.viewer.layers:
             return
         put_overlay(self.viewer, layer, role, picture, "image", rgb=True)
-        for one in self.session.layers("abundance"):
+        maps = self.session.layers("abundance")
+        for one in maps:
             one.visible = False
-        self.said_label.setText(f"The maps are hidden, so that the {role} is seen.")
+        self.said_label.setText(f"The maps are hidden, so that the {role} is seen." if maps else "")
 
     def show_maps(self, *_: Any) -> None:
         """Show every map again and hide the pictures that lie over them."""
@@ -152,6 +171,14 @@ class ColourTab(QWidget):
 
     def _hide(self, *_: Any) -> None:
         hide_map(self.viewer, self.map_box.currentText())
+
+
+def _density(values: Any, white: np.ndarray) -> Any:
+    """Return light (y, x, 3) as 8-bit optical density; lazy where it is lazy."""
+    if hasattr(values, "dask"):
+        return values.map_blocks(_density, white, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    density = to_optical_density(np.asarray(values), white)
+    return np.clip(density * (255.0 / _DARKEST_DENSITY), 0, 255).astype(np.uint8)
 
 
 def _bands(source: Any) -> tuple[list[str], list[int]]:

@@ -1,4 +1,4 @@
-"""The explore dock: four ways to look closer at the maps of the run that is shown."""
+"""The explore dock: four ways to look closer at an image and at the maps of the run that is shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINIMUM_WIDTH = 350
 
 
 class ExploreDock(QWidget):
-    """Composites, thresholds, profiles and scatter plots of the run that is shown.
+    """Composites of an image; thresholds, profiles and scatter plots of its maps.
 
     Parameters
     ----------
@@ -29,13 +29,14 @@ class ExploreDock(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
         self.colour = ColourTab(napari_viewer)
         self.threshold = ThresholdTab(napari_viewer)
         self.profile = ProfileTab(napari_viewer)
         self.scatter = ScatterTab(napari_viewer)
         self.source_label = QLabel()
-        self.source_label.setToolTip("<qt>The run whose maps are looked at.</qt>")
+        self.source_label.setToolTip("<qt>What is looked at.</qt>")
         self.tabs = QTabWidget()
         for title, tab in self._tabs().items():
             self.tabs.addTab(tab, title)
@@ -56,20 +57,37 @@ class ExploreDock(QWidget):
         }
 
     def _watch(self) -> None:
-        session, refresh = self.session, self.refresh
+        session, refresh, layers = self.session, self.refresh, self.viewer.layers
+        watched = [layers.events.inserted, layers.events.removed, layers.selection.events.active]
         session.run_changed.connect(refresh)
         session.endmembers_changed.connect(refresh)
+        for emitter in watched:
+            emitter.connect(self._on_layers)
+        listener = self._on_layers
 
         def farewell() -> None:
             session.run_changed.disconnect(refresh, missing_ok=True)
             session.endmembers_changed.disconnect(refresh, missing_ok=True)
+            for emitter in watched:
+                emitter.disconnect(listener)
 
         self.destroyed.connect(farewell)
 
+    def _on_layers(self, _event: Any = None) -> None:
+        """Follow the layers until there is a run."""
+        if self.session.current is None:
+            self.refresh()
+
     def refresh(self) -> None:
-        """Take up the current run."""
-        run = self.session.current
-        self.source_label.setText("Run something first." if run is None else f"Maps of {run.source}")
-        self.tabs.setEnabled(run is not None)
-        for tab in self._tabs().values():
+        """Take up the current run, or the image that is selected."""
+        run, source = self.session.current, self.session.looked_at
+        if run is not None:
+            self.source_label.setText(f"Maps of {run.source}")
+        elif source is not None:
+            self.source_label.setText(f"{source.name}. Run it for thresholds, profiles and scatter plots.")
+        else:
+            self.source_label.setText("Open an image first.")
+        self.tabs.setEnabled(run is not None or source is not None)
+        for index, tab in enumerate(self._tabs().values()):
+            self.tabs.setTabEnabled(index, run is not None or tab is self.colour)
             tab.refresh()

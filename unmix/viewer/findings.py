@@ -25,7 +25,7 @@ def findings(result: xr.Dataset, colours: Mapping[str, Any], warnings: Sequence[
         What the user should know about it.
     """
     names = [str(name) for name in result["endmember"].values]
-    lines = [_named(name, np.asarray(colours[name])) for name in names[:_MOST_NAMES]]
+    lines = [named(name, np.asarray(colours[name])) for name in names[:_MOST_NAMES]]
     if len(names) > _MOST_NAMES:
         lines.append(f"and {len(names) - _MOST_NAMES} more")
     if "relative_error" in result.attrs:
@@ -39,7 +39,7 @@ def findings(result: xr.Dataset, colours: Mapping[str, Any], warnings: Sequence[
     return "<br>".join(lines)
 
 
-def _named(name: str, colour: np.ndarray) -> str:
+def named(name: str, colour: np.ndarray) -> str:
     """Return a name behind a square in its map's colour."""
     code = "".join(f"{round(255 * channel):02x}" for channel in colour)
     return f'<span style="color:#{code}">&#9632;</span> {escape(name)}'

@@ -83,7 +83,8 @@ class FromLibrary(QObject):
             if (pure := pures.get(name)) is not None:
                 beside = scaled_to(self.comparison.spectra[row], pure.spectrum)
                 title = self.comparison.library.names[row]
-                found.append(Curve(_KEY + name, title, beside, pure.colour, 1.6, dashed=True))
+                tint = 0.5 * pure.colour + 0.5 * self.dock.plot.ink  # seen on top of its endmember, too
+                found.append(Curve(_KEY + name, title, beside, tint, 1.6, dashed=True))
         return found
 
     def _holder(self) -> Any:

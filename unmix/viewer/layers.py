@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,15 +12,18 @@ import xarray as xr
 
 from ..image import sample_rows
 from ..materials.colours import INVALID, endmember_colours, visible_density
+from .levels import ONE_TEXTURE, as_layer_data, result_levels
+from .overview import Overview
 from .placement import Placement
 from .sources import KEY, LayerData
 
 STAINED = ("brightfield", "optical_density")
 NAMELESS = "endmember "
 _STEPS = 64
-_TOP_PERCENTILE = 99.8
+_TOP_PERCENTILE, _TOP_PIXELS = 99.8, 250_000
 _FRACTIONS = ("shade", "sum_to_one")
 _DARKEST = 1e-3
+_PIECE = 1024
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,16 @@ class Shown:
         }
         return data, {"name": f"{self.source} | {title}", "metadata": {KEY: known}, **keywords}, kind
 
+    def raster(self, levels: list[Any], *about: Any, **keywords: Any) -> LayerData:
+        """Return one layer tuple of pixels, of one level or several; napari is to keep no copy of what is on disk."""
+        if not isinstance(levels[0], np.ndarray):
+            keywords["cache"] = False
+        return self.layer(as_layer_data(levels), *about, multiscale=len(levels) > 1, **keywords)
 
-def result_layers(result: xr.Dataset, shown: Shown, placement: Placement | None = None) -> list[LayerData]:
+
+def result_layers(
+    result: xr.Dataset, shown: Shown, placement: Placement | None = None, overview: Overview | None = None
+) -> list[LayerData]:
     """Return the layers that show a result, bottom first.
 
     Parameters
@@ -80,6 +92,8 @@ def result_layers(result: xr.Dataset, shown: Shown, placement: Placement | None 
         Source, run and parameters, for names and metadata.
     placement : Placement, optional
         How the source lies in the scene; from the result's own coordinates when not given.
+    overview : Overview, optional
+        Coarse copy of maps that are on disk.
 
     Returns
     -------
@@ -95,11 +109,29 @@ def result_layers(result: xr.Dataset, shown: Shown, placement: Placement | None 
     'field | endmember 2'
     """
     placed = (placement or Placement.of_image(result)).of_map()
-    look = _Look.of(result, shown.colours)
-    layers = [*_quality_maps(result, shown, placed), _dominant(result, shown, placed, look)]
-    layers += [_abundance_map(result, index, shown, placed, look) for index in range(result.sizes["endmember"])]
+    look, levels = _Look.of(result, shown.colours), result_levels(result, overview)
+    below = [
+        *_quality_maps(result, levels, shown, placed),
+        _dominant(result, levels["abundances"], shown, placed, look),
+    ]
+    return below + _maps_and_anchors(result, levels["abundances"], shown, placed, look)
+
+
+def growing_layers(
+    result: xr.Dataset, window: tuple[slice, slice], shown: Shown, placement: Placement, overview: Overview | None
+) -> list[LayerData]:
+    """Return the maps and anchors of a result that is being made, scaled to the `window` that is finished."""
+    look = _Look.of(result.isel(y=window[0], x=window[1]), shown.colours)
+    levels = result_levels(result, overview)["abundances"]
+    return _maps_and_anchors(result, levels, shown, placement.of_map(), look)
+
+
+def _maps_and_anchors(
+    result: xr.Dataset, levels: list[Any], shown: Shown, placed: Mapping[str, Any], look: _Look
+) -> list[LayerData]:
+    maps = [_abundance_map(result, levels, index, shown, placed, look) for index in range(result.sizes["endmember"])]
     anchors = _anchors(result, shown, placed, look)
-    return layers + ([anchors] if anchors is not None else [])
+    return maps + ([anchors] if anchors is not None else [])
 
 
 @dataclass(frozen=True)
@@ -163,32 +195,50 @@ def map_colours(name: str, colour: np.ndarray, stained: bool, top: float, densit
     return Colormap(np.exp(-amount * np.maximum(density, 0.0)), name=title, nan_color="white")
 
 
-def _quality_maps(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any]) -> list[LayerData]:
+def _quality_maps(
+    result: xr.Dataset, levels: Mapping[str, list[Any]], shown: Shown, placed: Mapping[str, Any]
+) -> list[LayerData]:
     """Return the hidden layers that say how well the image is explained."""
     layers = []
     if "brightness" in result:
         look: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0.0, 1.0), "visible": False}
-        layers.append(shown.layer(result["brightness"].data, "image", "brightness", "brightness", **look, **placed))
-    residual = result["residual"].data
-    look = {"colormap": "magma", "contrast_limits": (0.0, _top(residual)), "visible": False}
-    return [*layers, shown.layer(residual, "image", "residual", "residual", **look, **placed)]
+        layers.append(shown.raster(levels["brightness"], "image", "brightness", "brightness", **look, **placed))
+    look = {"colormap": "magma", "contrast_limits": (0.0, _top(result["residual"].data)), "visible": False}
+    return [*layers, shown.raster(levels["residual"], "image", "residual", "residual", **look, **placed)]
 
 
-def _dominant(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData:
+def _dominant(result: xr.Dataset, levels: list[Any], shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData:
     """Return the hidden labels of the endmember that is most of each pixel; 0 where there is none."""
-    abundances = result["abundances"].fillna(0.0)
-    labels = (abundances.argmax("endmember") + 1).where(abundances.max("endmember") > 0, 0).astype(np.uint8)
+    labels = [_largest(level) for level in levels]
     names = [str(name) for name in result["endmember"].values]
     colours: dict[int | None, Any] = {k + 1: np.append(colour, 1.0) for k, colour in enumerate(look.colours)}
     style: dict[str, Any] = {"colormap": {None: INVALID, 0: "transparent", **colours}, "opacity": 1.0, "visible": False}
     features: dict[str, Any] = {"index": [0, *colours], "endmember": ["none", *names]}
-    return shown.layer(labels.data, "labels", "dominant", "dominant", features=features, **style, **placed)
+    return shown.raster(labels, "labels", "dominant", "dominant", features=features, **style, **placed)
 
 
-def _abundance_map(result: xr.Dataset, index: int, shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData:
+def _largest(abundances: Any) -> Any:
+    """Return which abundance (endmember, y, x) is largest, from 1, 0 where none is above zero; lazily where large."""
+    if isinstance(abundances, np.ndarray) and abundances[0].size <= ONE_TEXTURE:
+        return _largest_of_block(abundances)
+    import dask.array as da
+
+    maps = da.from_array(abundances, name=False) if isinstance(abundances, np.ndarray) else abundances
+    pieces = maps.rechunk({0: -1, 1: _PIECE, 2: _PIECE})
+    return pieces.map_blocks(_largest_of_block, dtype=np.uint8, drop_axis=0, meta=np.empty((0, 0), np.uint8))
+
+
+def _largest_of_block(abundances: np.ndarray) -> np.ndarray:
+    known = np.nan_to_num(abundances, nan=0.0)
+    return np.where(known.max(axis=0) > 0, known.argmax(axis=0) + 1, 0).astype(np.uint8)
+
+
+def _abundance_map(
+    result: xr.Dataset, levels: list[Any], index: int, shown: Shown, placed: Mapping[str, Any], look: _Look
+) -> LayerData:
     name = str(result["endmember"].values[index])
-    return shown.layer(
-        result["abundances"].data[index],
+    return shown.raster(
+        [level[index] for level in levels],
         "image",
         name,
         "abundance",
@@ -229,7 +279,8 @@ def _tops(abundances: Any) -> np.ndarray:
 
 
 def _top(values: Any) -> float:
-    rows = sample_rows(values[..., None]) if hasattr(values, "dask") else np.asarray(values)[::3, ::3]
+    step = max(3, math.isqrt(values.size // _TOP_PIXELS))
+    rows = sample_rows(values[..., None]) if hasattr(values, "dask") else np.asarray(values)[::step, ::step]
     finite = rows[np.isfinite(rows)]
     top = float(np.percentile(finite, _TOP_PERCENTILE)) if finite.size else 1.0
     return top if top > 0 else 1.0

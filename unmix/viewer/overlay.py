@@ -8,7 +8,7 @@ from .placement import Placement
 from .sources import KEY, about, identity_of
 
 
-def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, **look: Any) -> Any:
+def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step: int = 1, **look: Any) -> Any:
     """Show `data` over its source, in place of what was shown in this role before; return the layer.
 
     Parameters
@@ -23,6 +23,8 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, **loo
         What is shown.
     kind : {'image', 'labels'}
         Of the layer.
+    step : int
+        How many pixels of the source one of `data` stands for, in both directions.
     **look
         Keywords of the layer, used when it is made.
     """
@@ -30,17 +32,27 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, **loo
 
     identity = identity_of(source)
     layer = overlay(viewer, identity, role)
+    placed = _placed(source, step)
     if layer is not None:
         layer.data = data
+        layer.scale, layer.translate = placed["scale"], placed["translate"]
         layer.visible = True
         return layer
     metadata = {KEY: {"role": role, "endmember": "", "source": source.name, "source_id": identity}}
-    keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **Placement.of_layer(source).of_map(), **look}
+    keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **placed, **look}
     selected = viewer.layers.selection.active
     made = viewer.add_layer(Layer.create(data, keywords, kind))
     if selected is not None:
         viewer.layers.selection.active = selected
     return made
+
+
+def _placed(source: Any, step: int) -> dict[str, Any]:
+    """Return the keywords that place a layer whose pixels are the first of each step of the source's."""
+    placed = Placement.of_layer(source).of_map()
+    shift = [0.5 * (step - 1) * size for size in placed["scale"]]
+    translate = tuple(at + more for at, more in zip(placed["translate"], shift, strict=True))
+    return {**placed, "scale": tuple(step * size for size in placed["scale"]), "translate": translate}
 
 
 def overlay(viewer: Any, source_id: str, role: str) -> Any:

@@ -5,34 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QWidget
 
 from ..errors import UnmixError
 from ..quantity import QUANTITIES
-from .activity import Activity, stage_title
+from .activity import stage_title
 from .docks import open_dock
 from .findings import findings
 from .finished import Finished, colours_in
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
-from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
 from .panel_pins import known_to, say_pins, show_pins
 from .recipe import Recipe
 from .request import Request
-from .run import Refused, Run
+from .running import Runner
 from .session import session_of
 from .settings import default_options
-from .show import showing
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
+from .view import add_view
+from .warming import warm
 
 if TYPE_CHECKING:
     import napari.viewer
-
-_POLL_MS = 50
 
 
 class UnmixPanel(PanelControls):
@@ -48,19 +46,20 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self._runs: list[Run] = []
-        self._active: Run | None = None
-        self._activity: Activity | None = None
+        self.runner = Runner(napari_viewer, self)
         self._layers: list[Any] = []
         self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
+        self._said: set[str] = set()
         self._connect()
         self._watch_viewer()
         self._list_layers()
         bind_keys(self.viewer, self)
+        warm(self)
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
+        self.view_button.clicked.connect(self.start_on_view)
         self.cancel_button.clicked.connect(self.cancel)
         self.restore_button.clicked.connect(self._restore_defaults)
         self.results.run_chosen.connect(self.restore)
@@ -70,12 +69,14 @@ class UnmixPanel(PanelControls):
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
         self.session.run_changed.connect(self._show_findings)
+        self.session.endmembers_changed.connect(self._show_findings)
         self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
-        self._showing, self._suggesting = Paced(self), Latest(self)
-        self._poll = QTimer(self)
-        self._poll.setInterval(_POLL_MS)
-        self._poll.timeout.connect(self._show_progress)
+        self._suggesting = Latest(self)
+        self.runner.changed.connect(self._show_running)
+        self.runner.progressed.connect(self._show_progress)
+        self.runner.shown.connect(self._take_shown)
+        self.runner.refused.connect(self._refuse)
 
     # following the viewer
 
@@ -84,10 +85,11 @@ class UnmixPanel(PanelControls):
         watched = [(layers.events, self._on_list_event), (layers.selection.events.active, self._on_active)]
         for emitter, slot in watched:
             emitter.connect(slot)
-        runs, session, refresh = self._runs, self.session, self.results.refresh
+        session, refresh = self.session, self.results.refresh
         heard = [
             (session.endmembers_changed, self._show_pins),
             (session.run_changed, self._show_findings),
+            (session.endmembers_changed, self._show_findings),
             (session.endmembers_changed, refresh),
             (session.run_changed, refresh),
         ]
@@ -97,8 +99,6 @@ class UnmixPanel(PanelControls):
                 emitter.disconnect(slot)
             for signal, listener in heard:
                 signal.disconnect(listener, missing_ok=True)
-            for run in runs:
-                run.cancel()
 
         self.destroyed.connect(farewell)
 
@@ -110,7 +110,8 @@ class UnmixPanel(PanelControls):
 
     def _on_removed(self, layer: Any) -> None:
         """Stop a run whose source is gone."""
-        if self._active is not None and self._active.request.source.identity == identity_of(layer):
+        run = self.runner.active
+        if run is not None and run.request.source.identity == identity_of(layer):
             self.cancel()
             self.findings_label.setText(f"Cancelled: the layer '{layer.name}' was removed.")
 
@@ -238,34 +239,40 @@ class UnmixPanel(PanelControls):
     @property
     def running(self) -> bool:
         """Whether a run is under way, or its layers are still being added."""
-        return self._active is not None or self._showing.busy
+        return self.runner.busy
 
     def start(self, *_: Any) -> None:
         """Run the pipeline on the chosen layer."""
         if self.running or self.layer is None:
             return
+        self.progress_bar.setRange(0, 0)
+        self.progress_bar.setFormat("")
         try:
-            request = self._request()
+            self.runner.start(self._request())
         except UnmixError as error:
             self._refuse(str(error))
             return
-        colours = self.session.colours_for(request.source.identity)
-        run = Run(request, self._take_answer, self._take_end, colours)
-        self._runs.append(run)
-        self._active = run
-        self._activity = Activity(f"Unmixing {request.source.name}")
         self.findings_label.setText("")
-        self.progress_bar.setRange(0, 0)
-        self.progress_bar.setFormat("")
-        self._poll.start()
-        self._show_running()
-        run.start()
+
+    def start_on_view(self, *_: Any) -> None:
+        """Make a layer of what is on screen and run the pipeline on it, with what the controls ask for."""
+        if self.running or self.layer is None:
+            return
+        kind, number = self.kind_box.currentData(), self.count_box.value()
+        try:
+            part = add_view(self.viewer, self.layer)
+        except UnmixError as error:
+            self._refuse(str(error))
+            return
+        self.layer_box.setCurrentIndex(self._layers.index(part))
+        self.kind_box.setCurrentIndex(self.kind_box.findData(kind))
+        self.count_box.setValue(number)
+        self.start()
 
     def cancel(self, *_: Any) -> None:
         """Let go of the run at once; its thread ends when the pipeline next reports progress."""
-        if self._active is not None:
-            self._active.cancel()
-            self._let_go()
+        if self.runner.active is not None:
+            self.runner.cancel()
             self.findings_label.setText("Cancelled.")
 
     def restore(self, finished: Finished) -> None:
@@ -273,44 +280,14 @@ class UnmixPanel(PanelControls):
         if self.running:
             return
         self.take_settings(finished.recipe)
-        self._show(finished)
-
-    def _take_answer(self, answer: Finished | Refused) -> None:
-        """Show what a run returned, unless it was let go meanwhile."""
-        if self._active is None or answer.run_id != self._active.run_id:
-            return
-        self._let_go()
-        if isinstance(answer, Refused):
-            self._refuse(answer.reason)
-            return
-        self._show(answer)
-        for sentence in answer.warnings:
-            show_warning(sentence)
-
-    def _show(self, finished: Finished) -> None:
-        """Show a run's layers, one at a turn of the event loop."""
-        source = next((layer for layer in self._layers if identity_of(layer) == finished.source_id), None)
-        self._showing.start(showing(self.viewer, finished.layers, source), lambda: self._take_shown(finished))
-        self._show_running()
+        self.runner.show(finished)
 
     def _take_shown(self, finished: Finished) -> None:
-        self.session.take(finished)
-        self._show_running()
-
-    def _take_end(self) -> None:
-        """Forget the threads that have ended."""
-        self._runs[:] = [run for run in self._runs if not run.over]
-        if self._active is not None and self._active.over:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Be ready for the next run."""
-        self._active = None
-        self._poll.stop()
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = None
-        self._show_running()
+        """Say what a run has to say about itself, the first time it is shown."""
+        if finished.run_id not in self._said:
+            self._said.add(finished.run_id)
+            for sentence in finished.warnings:
+                show_warning(sentence)
 
     def _refuse(self, reason: str) -> None:
         self.findings_label.setText(reason)
@@ -324,7 +301,8 @@ class UnmixPanel(PanelControls):
     def _show_findings(self) -> None:
         current = self.session.current
         if current is not None and self.shows_run_of_layer and not self.running:
-            text = findings(current.result, colours_in(current.layers), current.warnings)
+            chosen = {pure.name: pure.colour for pure in self.session.endmembers}
+            text = findings(current.result, {**colours_in(current.layers), **chosen}, current.warnings)
             self.findings_label.setText(text)
         else:
             self.findings_label.setText("")
@@ -335,23 +313,17 @@ class UnmixPanel(PanelControls):
     def _say_pins(self, *_: Any) -> None:
         say_pins(self)
 
-    def _show_progress(self) -> None:
-        run = self._active
-        if run is None or self._activity is None:
-            return
-        if self._activity.cancelled:
-            self.cancel()
-        elif run.total:
-            self.progress_bar.setRange(0, run.total)
-            self.progress_bar.setValue(run.done)
-            self.progress_bar.setFormat(f"{stage_title(run.stage)} %p%")
-            self._activity.show(run.stage, run.done, run.total)
+    def _show_progress(self, stage: str, done: int, total: int) -> None:
+        self.progress_bar.setRange(0, total)
+        self.progress_bar.setValue(done)
+        self.progress_bar.setFormat(f"{stage_title(stage)} %p%")
 
     def _show_running(self) -> None:
         """Let only those controls work that make sense now."""
         idle = not self.running and self._source is not None
         self.run_button.setEnabled(idle)
-        self.cancel_button.setEnabled(self._active is not None)
+        self.view_button.setEnabled(idle)
+        self.cancel_button.setEnabled(self.runner.active is not None)
         for control in (
             self.layer_box,
             self.kind_box,
@@ -362,4 +334,4 @@ class UnmixPanel(PanelControls):
         ):
             control.setEnabled(idle)
         self.stains_box.setEnabled(idle and known_to(self) is None)
-        self.progress_bar.setVisible(self._active is not None)
+        self.progress_bar.setVisible(self.runner.active is not None)

@@ -50,6 +50,11 @@ class PanelControls(QWidget):
         self.stains_box = combo("Which stains are on the slide.")
         self.pins_label = note("What the next run does about pinned endmembers.")
         self.run_button = button("Run", "Find the endmembers and add one abundance map for each as a layer.")
+        self.view_button = button(
+            "This view only",
+            "Unmix only what is on screen, at the resolution it is shown at: a large image in a moment. "
+            "The part becomes a layer of its own.",
+        )
         self.cancel_button = button("Cancel", "Stop the run; nothing is added.")
         self.progress_bar = QProgressBar()
         self.progress_bar.setToolTip("How far the current stage of the run is.")
@@ -88,8 +93,9 @@ class PanelControls(QWidget):
         self._form.addRow("Endmembers", self.count_row)
         self._form.addRow("Stains", self.stains_box)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
+        buttons.addWidget(self.run_button, 3)
+        buttons.addWidget(self.view_button, 2)
+        buttons.addWidget(self.cancel_button, 2)
         content = QWidget()
         column = QVBoxLayout(content)
         column.addLayout(self._form)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..abundance_maps import OnBlock
 from ..blocks import Progress
 from ..errors import OptionError
 from ..materials.stains import stain_names
@@ -69,16 +70,17 @@ class Request:
     known: Known | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def run(self, progress: Progress) -> xr.Dataset:
-        """Return the result; errors of the pipeline pass through."""
+    def run(self, progress: Progress | None = None, on_block: OnBlock | None = None) -> xr.Dataset:
+        """Return the result, after telling of it on the way; errors of the pipeline pass through."""
         image = self.image()
+        told: dict[str, Any] = {"progress": progress, "on_block": on_block}
         if self.separates_stains:
             matrix = None if self.known is None else self.known.spectra
-            return separate_stains(image, self._stain_names(), stain_matrix=matrix, progress=progress, **self.options)
+            return separate_stains(image, self._stain_names(), stain_matrix=matrix, **told, **self.options)
         if self.known is not None:
             wanted = self.n_endmembers if self.finds_others else None
-            return unmix(image, wanted, endmembers=self.known.as_array(), progress=progress, **self.options)
-        return unmix(image, self.n_endmembers, progress=progress, **self.options)
+            return unmix(image, wanted, endmembers=self.known.as_array(), **told, **self.options)
+        return unmix(image, self.n_endmembers, **told, **self.options)
 
     @property
     def separates_stains(self) -> bool:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QHBoxLayout, 
 
 from ..errors import UnmixError
 from ..writers import write
+from ..writers.commit import commit_bytes
 from .controls import button, combo, menu_button, note
 from .finished import colours_in
 from .recipe import read_settings
@@ -150,9 +151,9 @@ class ResultsBox(QWidget):
         if path is None:
             return
         try:
-            path.write_text(run.recipe.as_settings(), encoding="utf-8")
-        except OSError as error:
-            show_error(f"{path.name} cannot be written: {error.strerror or error}.")
+            commit_bytes(path, run.recipe.as_settings().encode("utf-8"), overwrite=True)
+        except UnmixError as error:
+            show_error(str(error))
             return
         show_info(f"Settings saved to {path.name}.")
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import xarray as xr
 from napari.qt.threading import create_worker
 
 from ..errors import Cancelled, UnmixError, UnmixWarning
 from .finished import Finished
-from .layers import Shown, result_layers
+from .layers import Shown, growing_layers, result_layers
+from .overview import Overview
 from .recipe import recipe_of
 from .request import Request
 from .show import warm_up
+from .sources import LayerData
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,13 @@ class Run:
         self.run_id = uuid.uuid4().hex[:12]
         self.stage, self.done, self.total = "", 0, 0
         self.over = False
+        self.growing: list[LayerData] = []
+        """The maps as they fill, once the first window of them is finished."""
+        self.n_blocks = 0
+        """How many windows of the maps are finished."""
         self._colours = dict(colours or {})
+        self._overview: Overview | None = None
+        self._lock = threading.Lock()
         self._worker: Any = create_worker(self, _start_thread=False)
         self._worker.returned.connect(returned)
         self._worker.finished.connect(ended)
@@ -78,6 +88,25 @@ class Run:
             raise Cancelled("the run was cancelled.")
         self.stage, self.done, self.total = stage, done, total
 
+    def _on_block(self, result: xr.Dataset, rows: slice, columns: slice) -> None:
+        """Take a finished window of the maps; called by the pipeline's threads, so it too only notes it down."""
+        if self.cancelled:
+            raise Cancelled("the run was cancelled.")
+        if rows.stop == 0:
+            self._overview = None if result["abundances"].chunks is None else Overview(result)
+            return
+        if self._overview is not None:
+            self._overview.take(result, rows, columns)
+        with self._lock:
+            self.n_blocks += 1
+            if not self.growing:
+                placement = self.request.source.placement
+                self.growing = growing_layers(result, (rows, columns), self._shown(), placement, self._overview)
+
+    def _shown(self) -> Shown:
+        source = self.request.source
+        return Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
+
     def __call__(self) -> Finished | Refused | None:
         """Do the work, in the worker's thread."""
         try:
@@ -93,11 +122,10 @@ class Run:
         """Run the pipeline and prepare the layers that show what came out."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            result = self.request.run(self._progress)
+            result = self.request.run(self._progress, self._on_block)
             recipe = recipe_of(self.request)
         source = self.request.source
-        shown = Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
-        layers = result_layers(result, shown, source.placement)
+        layers = result_layers(result, self._shown(), source.placement, self._overview)
         warm_up(layers)
         notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UnmixWarning))
         return Finished(source.identity, source.name, self.run_id, recipe, result, layers, tuple(notes))

@@ -97,6 +97,17 @@ class Session:
         wanted = self.current.source_id
         return next((one for one in viewer.layers if is_source(one) and identity_of(one) == wanted), None)
 
+    @property
+    def looked_at(self) -> Any:
+        """The layer whose spectra are of interest: that of the current run, else the selected one, else any."""
+        viewer = self.viewer
+        if viewer is None or self.current is not None:
+            return self.source
+        selected = viewer.layers.selection.active
+        if selected is not None and is_source(selected):
+            return selected
+        return next((layer for layer in reversed(viewer.layers) if is_source(layer)), None)
+
     def layers(self, *roles: str) -> list[Any]:
         """Return the layers in the viewer that belong to the source of the current run, by their roles."""
         viewer = self.viewer

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..errors import OptionError
+from .layers import NAMELESS
+
 
 def default_options() -> dict[str, Any]:
     """Return the options that Preferences set otherwise than unmix does."""
@@ -14,6 +19,23 @@ def default_options() -> dict[str, Any]:
 def cursor_box() -> int:
     """Return how many pixels wide the square under the mouse is at first."""
     return int(_preference("spectra", "cursor_box", 3))
+
+
+def default_colours() -> dict[str, np.ndarray]:
+    """Return the colours (red, green, blue) that Preferences give to endmembers, by the names these are found under.
+
+    Raises
+    ------
+    OptionError
+        One is no colour.
+    """
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    named = [part.strip() for part in str(_preference("colours", "endmembers", "")).split(",") if part.strip()]
+    try:
+        return {f"{NAMELESS}{k}": transform_color(name)[0, :3] for k, name in enumerate(named, 1)}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise OptionError(f"Preferences > unmix > Colours: {', '.join(named)} are not all colours: {error}") from error
 
 
 def _preference(section: str, name: str, otherwise: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .sources import KEY, LayerData, about
+from .levels import finest
+from .sources import KEY, LayerData, about, known_by
 
 RUN_ROLES = ("abundance", "anchors", "dominant", "residual", "brightness")
 """Roles of the layers a run makes; the next run of the same source updates them."""
@@ -34,29 +35,37 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     source : napari layer, optional
         Hidden when its maps appear for the first time, so that they are seen and not mixed with it.
     """
-    from napari.layers import Layer
-
-    earlier = {_place_of(about(layer)): layer for layer in viewer.layers if _made_from(layer, layers)}
+    earlier = {_place_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
     if not earlier and source is not None:
         source.visible = False
     shown = [layer for layer in layers if layer[1].get("visible", True)]
     hidden = [layer for layer in layers if not layer[1].get("visible", True)]
     first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
-    for data, keywords, kind in shown + hidden[::-1]:
-        layer = earlier.pop(_place_of(keywords["metadata"][KEY]), None)
-        if layer is not None and layer in viewer.layers:
-            _update(layer, data, keywords)
-        else:
-            made = Layer.create(data, _with_memory(keywords), kind)
-            viewer.layers.insert(first if not keywords.get("visible", True) else len(viewer.layers), made)
+    for one in shown + hidden[::-1]:
+        layer = _put(viewer, earlier.pop(_place_of(known_by(one)), None), one, first)
         yield
+        if "label" in one[1].get("features", {}):
+            yield from _labelling(viewer, layer, one[1]["features"]["label"])
     for layer in earlier.values():
         if layer in viewer.layers:
             viewer.layers.remove(layer)
             yield
-    maps = [layer for layer in viewer.layers if _made_from(layer, layers) and about(layer)["role"] == "abundance"]
+    maps = [layer for layer in layers_of_run(viewer, layers) if about(layer)["role"] == "abundance"]
     if maps:
         viewer.layers.selection.active = maps[-1]
+
+
+def repainting(viewer: Any, layers: list[LayerData]) -> Iterator[None]:
+    """Draw the maps of a run again, those that are seen, one at each step; their values have changed in place."""
+    for layer in layers_of_run(viewer, layers):
+        if layer.visible and layer in viewer.layers and hasattr(layer, "contrast_limits"):
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            yield
+
+
+def layers_of_run(viewer: Any, layers: list[LayerData]) -> list[Any]:
+    """Return the layers in the viewer that show these or an earlier run of the same source."""
+    return [layer for layer in viewer.layers if _made_from(layer, layers)]
 
 
 def warm_up(layers: list[LayerData]) -> None:
@@ -68,9 +77,8 @@ def warm_up(layers: list[LayerData]) -> None:
 
     for data, keywords, kind in layers:
         if kind == "labels":
-            Labels(np.zeros((1, 1), data.dtype), colormap=keywords["colormap"]).colormap.map(
-                np.zeros((1, 1), data.dtype)
-            )
+            nothing = np.zeros((1, 1), finest(data).dtype)
+            Labels(nothing, colormap=keywords["colormap"]).colormap.map(nothing)
 
 
 def _made_from(layer: Any, layers: list[LayerData]) -> bool:
@@ -91,13 +99,51 @@ def _with_memory(keywords: dict[str, Any]) -> dict[str, Any]:
     return {**keywords, "metadata": {**keywords["metadata"], KEY: known}}
 
 
+def _put(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Any:
+    """Give the layer that was shown before its new values, or insert a new one; return it."""
+    from napari.layers import Layer
+
+    data, keywords, kind = layer
+    there = before is not None and before in viewer.layers
+    if there and _fits(before, keywords):
+        _update(before, data, keywords)
+        return before
+    place = lowest if not keywords.get("visible", True) else len(viewer.layers)
+    if there:
+        place = viewer.layers.index(before)
+        viewer.layers.remove(before)
+    made = Layer.create(data, _without_labels(_with_memory(keywords)), kind)
+    viewer.layers.insert(place, made)
+    return made
+
+
+def _without_labels(keywords: dict[str, Any]) -> dict[str, Any]:
+    features = keywords.get("features", {})
+    if "label" not in features:
+        return keywords
+    return {**keywords, "features": {**features, "label": [""] * len(features["label"])}}
+
+
+def _labelling(viewer: Any, layer: Any, labels: list[str]) -> Iterator[None]:
+    """Write the labels of points, one at each step: a letter takes a window some time to draw when it is a new one."""
+    for n_written in range(1, len(labels) + 1):
+        if layer not in viewer.layers or list(layer.features["label"]) == labels:
+            return
+        layer.features = {**dict(layer.features), "label": [*labels[:n_written], *[""] * (len(labels) - n_written)]}
+        layer.refresh_text()
+        yield
+
+
 def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:
     """Give an existing layer new values; contrast and colours that the user changed stay as he left them."""
     before = about(layer).get("given", {})
     ours = [key for key in ("contrast_limits", "colormap") if key in keywords and _untouched(layer, key, before)]
-    layer.data = data
+    if _holds(layer, data):
+        layer.refresh()
+    else:
+        layer.data = data
     for key in _PLACE:
-        if key in keywords:
+        if key in keywords and not _alike(getattr(layer, key), keywords[key]):
             setattr(layer, key, keywords[key])
     if "features" in keywords:
         layer.features = keywords["features"]
@@ -106,6 +152,29 @@ def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:
     for key in ours:
         setattr(layer, key, keywords[key])
     layer.metadata = {**layer.metadata, **_with_memory(keywords)["metadata"]}
+
+
+def _fits(layer: Any, keywords: dict[str, Any]) -> bool:
+    """Say whether a layer can take new values: napari cannot make levels of one plane, or one plane of levels."""
+    return bool(getattr(layer, "multiscale", False) == keywords.get("multiscale", False))
+
+
+def _holds(layer: Any, data: Any) -> bool:
+    """Say whether a layer shows these very arrays already, as after a run that was painted while it went on."""
+    held = layer.data if getattr(layer, "multiscale", False) else [layer.data]
+    given = data if isinstance(data, list) else [data]
+    return len(held) == len(given) and all(
+        isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.__array_interface__ == b.__array_interface__
+        for a, b in zip(held, given, strict=True)
+    )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Say whether two values of a layer's place are the same."""
+    one, other = np.asarray(one), np.asarray(other)
+    if one.dtype.kind == "f" and other.dtype.kind in "fi":
+        return one.shape == other.shape and bool(np.array_equal(one, other))
+    return [str(part) for part in one.ravel()] == [str(part) for part in other.ravel()]
 
 
 def _untouched(layer: Any, key: str, before: dict[str, Any]) -> bool:

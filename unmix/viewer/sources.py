@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..blocks import source_of
 from ..errors import DataError
 from ..image import as_image, guess_quantity, sample_rows
 from ..light.beer_lambert import full_scale
+from .levels import as_layer_data, finest, image_levels
 from .placement import PIXEL, Placement
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -90,11 +93,13 @@ def layer_of_image(image: xr.DataArray, **facts: Any) -> LayerData:
         Further facts for the metadata, such as ``suggested_endmembers``.
     """
     placement = Placement.of_image(image)
-    sample = sample_rows(image.data)
+    source = source_of(image.data)
+    sample = sample_rows(image.data if source is None else source)
     picture = _is_picture(image)
-    shown = _as_picture(image, sample) if picture else image.data.transpose(2, 0, 1)
-    known = {"role": "source", "image": image, "shown": shown, **facts}
-    keywords = {"name": name_of(image), "metadata": {KEY: known}}
+    change = _picture_of(image, sample) if picture else _bands_first
+    shown = as_layer_data([change(level) for level in image_levels(image)])
+    known = {"role": "source", "image": image, "shown": finest(shown), **facts}
+    keywords = {"name": name_of(image), "metadata": {KEY: known}, "multiscale": isinstance(shown, list)}
     if picture:
         return shown, {**keywords, **placement.of_map(), "rgb": True}, "image"
     good = image.coords["good_band"].values
@@ -198,17 +203,25 @@ def _is_picture(image: xr.DataArray) -> bool:
     return image.sizes["band"] == 3 and (image.attrs["quantity"] == "brightfield" or image.dtype == np.uint8)
 
 
-def _as_picture(image: xr.DataArray, sample: np.ndarray) -> Any:
-    """Return 8-bit colours for the screen; the image's own array where it is 8-bit already."""
+def _bands_first(values: Any) -> Any:
+    return values.transpose(2, 0, 1)
+
+
+def _picture_of(image: xr.DataArray, sample: np.ndarray) -> Callable[[Any], Any]:
+    """Return what makes 8-bit colours for the screen of the image's values; nothing where they are 8-bit already."""
     if image.dtype == np.uint8:
-        return image.data
+        return lambda values: values
     white = image.attrs.get("white_point")
     if white is None:
         white = full_scale(sample) if sample.dtype.kind in "ui" else max(1.0, float(np.nanmax(sample)))
     gain = (255.0 / np.asarray(white, np.float64)).astype(np.float32)
-    if hasattr(image.data, "dask"):
-        return image.data.map_blocks(_to_eight_bits, gain, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
-    return _to_eight_bits(image.data, gain)
+
+    def as_picture(values: Any) -> Any:
+        if hasattr(values, "dask"):
+            return values.map_blocks(_to_eight_bits, gain, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+        return _to_eight_bits(values, gain)
+
+    return as_picture
 
 
 def _to_eight_bits(values: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -31,11 +31,11 @@ class SpectraControls(QWidget):
         super().__init__(parent)
         self.plot = SpectraPlot(theme)
         self.table = EndmemberTable(session)
-        self.square_box = combo("How many pixels around the mouse are averaged.", 3)
+        self.square_box = combo("How many pixels around the mouse are averaged.", 7)
         for width in _SQUARES:
-            self.square_box.addItem(f"{width} × {width}", width)
+            self.square_box.addItem(f"{width} × {width} px", width)
         self.square_box.setCurrentIndex(max(0, self.square_box.findData(cursor_box())))
-        self.height_box = combo("Draw the curves as they are, or each to the height of its largest value.", 11)
+        self.height_box = combo("Draw the curves as they are, or each to the height of its largest value.", 8)
         self.height_box.addItem("values", "values")
         self.height_box.addItem("same height", "same")
         self.here_label = QLabel()
@@ -55,9 +55,7 @@ class SpectraControls(QWidget):
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
-        top.addWidget(QLabel("mouse"))
         top.addWidget(self.square_box)
-        top.addWidget(QLabel("draw"))
         top.addWidget(self.height_box)
         top.addWidget(self.here_label, 1)
         top.addWidget(self.export_button)

@@ -22,7 +22,7 @@ from .layers import STAINED
 from .region_means import RegionMeans, farewell_to
 from .regions import Region
 from .session import session_of
-from .sources import is_source, source_of_layer
+from .sources import source_of_layer
 from .spectra_controls import SpectraControls
 from .spectra_files import KINDS, Plotted, export_curves
 from .spectral_values import Measured, SpectralView, view_of
@@ -47,6 +47,7 @@ class SpectraDock(SpectraControls):
         self.session = session_of(napari_viewer)
         self.view: SpectralView | None = None
         self.source: Any = None
+        self._unit = ""
         self.mouse = UnderMouse(self)
         self.regions = RegionMeans(self)
         self.library = FromLibrary(self)
@@ -108,29 +109,20 @@ class SpectraDock(SpectraControls):
             self.regions.let_go(event.value)
         if event.type in ("inserted", "removed"):
             self.regions.again()
-            if self._source_layer() is not self.source:
+            if self.session.looked_at is not self.source:
                 self.look_again()
 
     def _on_active(self, _event: Any) -> None:
-        if self.session.current is None and self._source_layer() is not self.source:
+        if self.session.current is None and self.session.looked_at is not self.source:
             self.look_again()
 
     def _on_theme(self, _event: Any) -> None:
         self.plot.set_theme(self.viewer.theme)
         self.draw_curves()
 
-    def _source_layer(self) -> Any:
-        """Return the layer whose spectra are shown: that of the current run, else the selected one, else any."""
-        if self.session.current is not None:
-            return self.session.source
-        selected = self.viewer.layers.selection.active
-        if selected is not None and is_source(selected):
-            return selected
-        return next((layer for layer in reversed(self.viewer.layers) if is_source(layer)), None)
-
     def look_again(self) -> None:
         """Take up the current run and its source; the image is understood in a worker."""
-        self.source = self._source_layer()
+        self.source = self.session.looked_at
         run = self.session.current
         self.view = None
         self.regions.forget()
@@ -162,8 +154,8 @@ class SpectraDock(SpectraControls):
         else:
             wavelengths, good = None, np.zeros(0, bool)
         with_counts = quantity == "counts" and run is not None
-        self.height_box.setCurrentIndex(1 if with_counts else 0)
         self._unit = quantity if unit in ("", "1") else unit
+        self.height_box.setCurrentIndex(1 if with_counts else 0)
         self.plot.set_bands(wavelengths, good, self.unit)
         self.draw_curves()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,23 +56,24 @@ def export_curves(path: Path, plotted: Plotted) -> None:
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".png", ".svg"):
         raise WriteError(f"{path.name}: spectra are exported as .csv, .png or .svg.")
-    content = _table(plotted) if suffix == ".csv" else _figure(plotted, suffix[1:])
-    commit_bytes(path, content, overwrite=True)
+    if suffix == ".csv":
+        n_bands = len(plotted.curves[0].values) if plotted.curves else 0
+        known = {} if plotted.wavelengths is None else {"wavelength_nm": np.asarray(plotted.wavelengths, np.float64)}
+        write_columns(path, {"band": np.arange(n_bands), **known}, plotted.curves)
+    else:
+        commit_bytes(path, _figure(plotted, suffix[1:]), overwrite=True)
 
 
-def _table(plotted: Plotted) -> bytes:
-    """Return one row a band: number, wavelength where known, the value of each curve or nothing where it has none."""
-    curves, wavelengths = plotted.curves, plotted.wavelengths
-    n_bands = len(curves[0].values) if curves else 0
+def write_columns(path: Path, first: Mapping[str, np.ndarray], curves: Sequence[Curve]) -> None:
+    """Write columns of numbers and the values of curves beside them as CSV; nothing where a curve has no value."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    first = ["band"] if wavelengths is None else ["band", "wavelength_nm"]
     table.writerow([*first, *(curve.name for curve in curves)])
-    for band in range(n_bands):
-        place = [band] if wavelengths is None else [band, repr(float(wavelengths[band]))]
-        values = [float(curve.values[band]) for curve in curves]
+    for row in range(len(curves[0].values) if curves else 0):
+        place = [repr(column[row].item()) for column in first.values()]
+        values = [float(curve.values[row]) for curve in curves]
         table.writerow([*place, *("" if np.isnan(value) else repr(value) for value in values)])
-    return text.getvalue().encode("utf-8")
+    commit_bytes(path, text.getvalue().encode("utf-8"), overwrite=True)
 
 
 def _figure(plotted: Plotted, kind: str) -> bytes:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..errors import OptionError
 from ..result import check_result
-from . import geotiff, netcdf, ome_tiff, ome_zarr, preview, slide_tiff, table
+from . import cog, envi, geotiff, netcdf, ome_tiff, ome_zarr, preview, slide_tiff, stac, table, zarr_result
 from .commit import check_outputs
 from .facts import crs_wkt, is_stained, pixel_size_um, quantity, source_path
 
@@ -35,12 +35,22 @@ class Format:
         ``write(result, path, *, overwrite)``.
     suffixes : tuple of str
         Names of single files it is taken for, longest first; empty where only ``formats=`` chooses it.
+    header : bool
+        A header with the suffix ``.hdr`` belongs to it.
+    lists_others : bool
+        It describes the other files of a folder, and is also given ``others=``, those written before it.
     """
 
     name: str
     file_name: str
     write: Callable[..., Path]
     suffixes: tuple[str, ...] = ()
+    header: bool = False
+    lists_others: bool = False
+
+    def files(self, path: Path) -> list[Path]:
+        """Return the files that writing to `path` leaves."""
+        return [path, path.with_suffix(".hdr")] if self.header else [path]
 
 
 FORMATS = (
@@ -49,15 +59,20 @@ FORMATS = (
     Format("preview", "preview.png", preview.write_preview, (".png",)),
     Format("ome_tiff", "abundances.ome.tif", ome_tiff.write_abundances, (".ome.tif", ".ome.tiff")),
     Format("slide", "concentrations.ome.tif", slide_tiff.write_slide),
-    Format("ome_zarr", "abundances.ome.zarr", ome_zarr.write_ome_zarr, (".ome.zarr", ".zarr")),
+    Format("ome_zarr", "abundances.ome.zarr", ome_zarr.write_ome_zarr, (".ome.zarr",)),
+    Format("zarr", "result.zarr", zarr_result.write_zarr, (".zarr",)),
+    Format("cog", "abundances.cog.tif", cog.write_cog, (".cog.tif", ".cog.tiff")),
     Format("geotiff", "abundances.tif", geotiff.write_abundances, (".tif", ".tiff")),
     Format("residual", "residual.tif", geotiff.write_residual),
     Format("brightness", "brightness.tif", geotiff.write_brightness),
+    Format("envi_library", "endmembers.sli", envi.write_library, (".sli",), header=True),
+    Format("envi", "abundances.img", envi.write_maps, (".img",), header=True),
+    Format("stac", "item.json", stac.write_item, lists_others=True),
 )
 
 _OTHER_FILES = {
     ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".svg", ".pdf", ".html", ".txt", ".tsv", ".xls", ".xlsx", ".json",
-    ".yaml", ".h5", ".hdf5", ".nc4", ".mat", ".npy", ".npz", ".hdr", ".img", ".dat", ".svs", ".ndpi", ".zip",
+    ".yaml", ".h5", ".hdf5", ".nc4", ".mat", ".npy", ".npz", ".hdr", ".dat", ".svs", ".ndpi", ".zip",
 }  # fmt: skip
 
 
@@ -75,11 +90,12 @@ def write(
     result : xarray.Dataset
         What `unmix.unmix` returned; in memory or lazy.
     path : path
-        A name ending in ``.nc``, ``.csv``, ``.png``, ``.ome.tif``, ``.tif`` or ``.zarr`` writes that one output;
-        anything else is a folder, made where it is missing.
+        A name ending in ``.nc``, ``.zarr``, ``.csv``, ``.png``, ``.tif``, ``.cog.tif``, ``.ome.tif``, ``.ome.zarr``,
+        ``.sli`` or ``.img`` writes that one output; anything else is a folder, made where it is missing.
     formats : sequence of str, optional
-        Which of ``netcdf``, ``csv``, ``preview``, ``ome_tiff``, ``slide``, ``ome_zarr``, ``geotiff``, ``residual``
-        and ``brightness`` go into the folder. By default the first three and the abundance maps: OME-TIFF for
+        Which of ``netcdf``, ``csv``, ``preview``, ``ome_tiff``, ``slide``, ``ome_zarr``, ``zarr``, ``cog``,
+        ``geotiff``, ``residual``, ``brightness``, ``envi_library`` (endmembers), ``envi`` (maps) and ``stac`` (an item
+        that lists the others) go into the folder. By default the first three and the abundance maps: OME-TIFF for
         microscopy (calibrated in micrometres, brightfield, optical density or counts), GeoTIFF for everything else.
         Stains of more than 20 million pixels: ``csv``, ``preview`` and ``slide``, a pyramid of 8-bit maps.
     overwrite : bool
@@ -111,8 +127,17 @@ def write(
     """
     check_result(result)
     outputs = plan_outputs(result, path, formats)
-    check_outputs([output for _, output in outputs], overwrite=overwrite, source=source_path(result))
-    return [chosen.write(result, output, overwrite=overwrite) for chosen, output in outputs]
+    check_outputs(
+        [file for chosen, output in outputs for file in chosen.files(output)],
+        overwrite=overwrite,
+        source=source_path(result),
+    )
+    written: list[Path] = []
+    for chosen, output in outputs:
+        others = {"others": tuple(written)} if chosen.lists_others else {}
+        chosen.write(result, output, overwrite=overwrite, **others)
+        written += chosen.files(output)
+    return written
 
 
 def check_out(path: str | os.PathLike[str]) -> None:
@@ -121,7 +146,7 @@ def check_out(path: str | os.PathLike[str]) -> None:
         raise OptionError("the output path is empty. Give a file or a folder.")
     path = Path(path)
     single = None if path.is_dir() and path.suffix.lower() != ".zarr" else _format_of(path)
-    check_outputs([path] if single else [path / one.file_name for one in FORMATS])
+    check_outputs(single.files(path) if single else [f for one in FORMATS for f in one.files(path / one.file_name)])
 
 
 def plan_outputs(
@@ -166,6 +191,8 @@ def _named(result: xr.Dataset, names: list[str]) -> list[Format]:
         raise OptionError(
             "formats: this result has no brightness map; only the constraint 'shade' makes one. Leave it out."
         )
+    if "stac" in names and len(names) == 1:
+        raise OptionError("formats: 'stac' describes other files. Name those too, such as cog.")
     if "slide" in names and not is_stained(result):
         raise OptionError("formats: 'slide' holds concentrations of stains. Use 'ome_tiff' or 'ome_zarr' for others.")
     return [one for one in FORMATS if one.name in names]

@@ -10,12 +10,14 @@ import contextlib
 import warnings
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ..ground_grid import on_the_ground
 from ..result import as_json
 from .commit import commit
 from .facts import affine, crs_wkt, labels, provenance, quantity, source_path
@@ -27,31 +29,50 @@ def write_abundances(result: xr.Dataset, path: Path, *, overwrite: bool = False)
     """Write the abundance maps as a GeoTIFF: one float32 band an endmember, named after it, NaN where invalid.
 
     The coordinate reference system and the transform, rotated or not, are kept; a result without either becomes a
-    plain TIFF. Dataset tags hold the version of unmix, the options and the whole provenance.
+    plain TIFF. Maps made in the geometry of a sensor are laid out on the ground by its lookup table. Dataset tags hold
+    the version of unmix, the options and the whole provenance.
     """
-    return _write_maps(result, result["abundances"], labels(result), path, overwrite)
+    return _write_maps(result, "abundances", path, overwrite)
 
 
 def write_residual(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
     """Write the residual map as a GeoTIFF of one band."""
-    return _write_maps(result, result["residual"].expand_dims("map"), ["residual"], path, overwrite)
+    return _write_maps(result, "residual", path, overwrite)
 
 
 def write_brightness(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
     """Write the brightness map as a GeoTIFF of one band; only results of the constraint ``shade`` have one."""
-    return _write_maps(result, result["brightness"].expand_dims("map"), ["brightness"], path, overwrite)
+    return _write_maps(result, "brightness", path, overwrite)
 
 
-def _write_maps(result: xr.Dataset, maps: xr.DataArray, names: list[str], path: Path, overwrite: bool) -> Path:
-    profile, tags = _profile(result, maps), _tags(result, maps)
+def _write_maps(result: xr.Dataset, kind: str, path: Path, overwrite: bool) -> Path:
+    maps = raster_maps(result, kind)
 
     def fill(temporary: Path) -> list[int]:
-        return _fill(temporary, maps, names, profile, tags)
+        return write_raster(temporary, maps)
 
     def differences(temporary: Path, checksums: list[int]) -> str:
-        return _differences(temporary, names, profile, checksums)
+        return raster_differences(temporary, maps, checksums)
 
     return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
+
+
+@dataclass(frozen=True)
+class RasterMaps:
+    """Maps (n, y, x) with a name each, how their file is laid out and what it says about them."""
+
+    maps: xr.DataArray
+    names: list[str]
+    profile: dict[str, Any]
+    tags: dict[str, str]
+
+
+def raster_maps(result: xr.Dataset, kind: str) -> RasterMaps:
+    """Return the maps of a result called `kind`, on the ground where a lookup table says how."""
+    laid = on_the_ground(result)
+    maps = laid[kind] if laid[kind].ndim == 3 else laid[kind].expand_dims("map")
+    names = labels(result) if kind == "abundances" else [kind]
+    return RasterMaps(maps, names, _profile(laid, maps), _tags(result, maps))
 
 
 def _profile(result: xr.Dataset, maps: xr.DataArray) -> dict[str, Any]:
@@ -87,31 +108,30 @@ def _tags(result: xr.Dataset, maps: xr.DataArray) -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
-def _fill(
-    temporary: Path, maps: xr.DataArray, names: list[str], profile: dict[str, Any], tags: dict[str, str]
-) -> list[int]:
-    """Write the maps strip by strip; return the checksum of every strip."""
+def write_raster(path: Path, raster: RasterMaps) -> list[int]:
+    """Write maps as a tiled GeoTIFF strip by strip; return the checksum of every strip."""
     import rasterio
 
     checksums = []
-    with _gdal(), rasterio.open(temporary, "w", **profile) as file:
-        file.descriptions = names
-        file.update_tags(**tags)
-        for window, rows in _strips(maps.shape[1], maps.shape[2]):
-            strip = np.ascontiguousarray(maps[:, rows, :].values, np.float32)
+    with quiet_gdal(), rasterio.open(path, "w", **raster.profile) as file:
+        file.descriptions = raster.names
+        file.update_tags(**raster.tags)
+        for window, rows in _strips(*raster.maps.shape[1:]):
+            strip = np.ascontiguousarray(raster.maps[:, rows, :].values, np.float32)
             file.write(strip, window=window)
             checksums.append(zlib.crc32(strip))
     return checksums
 
 
-def _differences(temporary: Path, names: list[str], profile: dict[str, Any], checksums: list[int]) -> str:
-    """Re-open the file and say which of shape, names, place and values is not what was written."""
+def raster_differences(path: Path, raster: RasterMaps, checksums: list[int]) -> str:
+    """Re-open a GeoTIFF and say which of shape, names, place and values is not what was written."""
     import rasterio
 
-    with _gdal(), rasterio.open(temporary, driver="GTiff") as file:
+    profile = raster.profile
+    with quiet_gdal(), rasterio.open(path, driver="GTiff") as file:
         same = {
             "shape": file.shape == (profile["height"], profile["width"]) and file.count == profile["count"],
-            "names": list(file.descriptions) == names,
+            "names": list(file.descriptions) == raster.names,
             "transform": file.transform.almost_equals(profile.get("transform", file.transform)),
             "coordinate reference system": (file.crs is None) == ("crs" not in profile),
         }
@@ -131,7 +151,7 @@ def _strips(height: int, width: int) -> Iterator[tuple[Any, slice]]:
 
 
 @contextlib.contextmanager
-def _gdal() -> Iterator[None]:
+def quiet_gdal() -> Iterator[None]:
     """Keep GDAL from side files, and rasterio from warning that a microscopy image has no place on Earth."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning

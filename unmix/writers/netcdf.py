@@ -1,4 +1,4 @@
-"""NetCDF: the whole result in one file, to be opened again as it was."""
+"""NetCDF: the whole result in one file, by the CF convention, to be opened again as it was."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..cf_convention import with_cf, without_cf
 from .commit import commit
 from .facts import source_path
 from .held_file import HeldFile
 
-_CHUNK = 512
+CHUNK = 512
 
 
 def write_netcdf(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -23,12 +24,13 @@ def write_netcdf(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> 
 
     def fill(temporary: Path) -> None:
         with HeldFile(temporary) as held:
-            _fill(held, result.drop_encoding())
+            _fill(held, with_cf(result.drop_encoding()))
             held.raise_error()
 
     def differences(temporary: Path, _: None) -> str:
-        with xr.open_dataset(temporary, engine="h5netcdf", decode_times=False, decode_timedelta=False) as found:
-            return ", ".join(_different(result, found))
+        options: dict[str, Any] = {"decode_coords": "all", "decode_times": False, "decode_timedelta": False}
+        with xr.open_dataset(temporary, engine="h5netcdf", **options) as found:
+            return ", ".join(different(without_cf(result), without_cf(found)))
 
     return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
@@ -37,7 +39,7 @@ def _fill(held: HeldFile, result: xr.Dataset) -> None:
     """Write everything but the maps through xarray, then the maps a strip at a time."""
     import h5netcdf
 
-    maps = [name for name, one in result.data_vars.items() if one.dims[-2:] == ("y", "x") and one.dtype.kind in "fiu"]
+    maps = [name for name, one in result.variables.items() if is_map(one)]
     with h5netcdf.File(held, "w") as file:
         result.drop_vars(maps).compute().dump_to_store(xr.backends.H5NetCDFStore(file))
         for name in maps:
@@ -50,20 +52,26 @@ def _write_map(file: Any, name: str, values: xr.Variable, held: HeldFile) -> boo
     for dim, size in values.sizes.items():
         if dim not in file.dimensions:
             file.dimensions[dim] = size
-    chunks = tuple(min(_CHUNK, size) if dim in ("y", "x") else 1 for dim, size in values.sizes.items())
+    chunks = tuple(min(CHUNK, size) if k >= values.ndim - 2 else 1 for k, size in enumerate(values.shape))
     storage = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True, "chunks": chunks}
     fill_value = values.dtype.type(np.nan) if values.dtype.kind == "f" else None
     stored = file.create_variable(name, values.dims, values.dtype, fillvalue=fill_value, **storage)
     stored.attrs.update(values.attrs)
-    for top in range(0, values.sizes["y"], _CHUNK):
-        rows = slice(top, top + _CHUNK)
+    for top in range(0, values.shape[-2], CHUNK):
+        rows = slice(top, top + CHUNK)
         stored[..., rows, :] = values[..., rows, :].values
         if held.error is not None:
             return False
     return True
 
 
-def _different(result: xr.Dataset, found: xr.Dataset) -> list[str]:
+def is_map(variable: xr.Variable) -> bool:
+    """Return whether a variable has a number for every pixel, of the sensor or of the ground."""
+    planes = (("y", "x"), ("ground_y", "ground_x"))
+    return variable.dims[-2:] in planes and variable.dtype.kind in "fiu"
+
+
+def different(result: xr.Dataset, found: xr.Dataset) -> list[str]:
     """Name the attributes and variables of a stored result that are not what was written."""
     wrong = [] if set(found.attrs) == set(result.attrs) else ["attributes"]
     wrong += [key for key, value in result.attrs.items() if key in found.attrs and not _same(value, found.attrs[key])]
@@ -79,7 +87,7 @@ def _equal(written: xr.Variable, found: xr.DataArray) -> bool:
         return False
     if "y" not in written.dims:
         return _same(written.values, found.values)
-    spans = [{"y": slice(top, top + _CHUNK)} for top in range(0, written.sizes["y"], _CHUNK)]
+    spans = [{"y": slice(top, top + CHUNK)} for top in range(0, written.sizes["y"], CHUNK)]
     return all(_same(written.isel(span).values, found.isel(span).values) for span in spans)
 
 

@@ -123,13 +123,13 @@ def ome_differences(temporary: Path, shape: tuple[int, ...], names: list[str], c
         series = file.series[0]
         if not file.is_ome or series.levels[0].shape != shape[shape[0] == 1 :]:
             return "shape"
-        if _channel_names(file.ome_metadata or "") != names:
+        if channel_names(file.ome_metadata or "") != names:
             return "names"
         found = [zlib.crc32(piece) for page in file.pages for piece in _stored(page.aspage())]
     return "" if found == checksums else "values"
 
 
-def _channel_names(ome_xml: str) -> list[str]:
+def channel_names(ome_xml: str) -> list[str]:
     """Return the channel names of the OME-XML this file was written with."""
     from xml.etree import ElementTree
 

@@ -78,10 +78,11 @@ def _scales(weights: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 def _added(weights: np.ndarray, hues: np.ndarray) -> np.ndarray:
     """Return coloured lights added on black."""
-    return np.clip(np.einsum("kyx,kc->yxc", weights, hues), 0.0, 1.0)
+    return np.clip(np.tensordot(weights, hues, axes=(0, 0)), 0.0, 1.0)
 
 
 def _absorbed(weights: np.ndarray, hues: np.ndarray) -> np.ndarray:
     """Return white light after every stain has absorbed its part: the product of the maps, each in its colours."""
-    density = np.einsum("kyx,kc->yxc", np.minimum(weights, 1.5), -np.log(np.clip(hues, 1e-3, 1.0)))
-    return np.clip(np.exp(-FULL_THICKNESS * density), 0.0, 1.0)
+    absorbed = (FULL_THICKNESS * np.log(np.clip(hues, 1e-3, 1.0))).astype(np.float32)
+    light = np.tensordot(np.minimum(weights, 1.5).astype(np.float32), absorbed, axes=(0, 0))
+    return np.clip(np.exp(light, out=light), 0.0, 1.0, out=light)

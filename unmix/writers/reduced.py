@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..stores.slide_maps import view_behind
+
 _STRIP_VALUES = 1 << 22
 
 
@@ -14,7 +16,8 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     Parameters
     ----------
     values : DataArray, shape (..., y, x)
-        Maps, in memory or lazy; NaN where invalid. Read a strip of rows at a time.
+        Maps, in memory or lazy; NaN where invalid. Read a strip of rows at a time; the maps of a slide carry a
+        small picture of themselves, which is taken instead.
     limit : int
         Largest height and width wanted.
 
@@ -23,8 +26,23 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     ndarray of float32, shape (..., height, width)
         Mean over square blocks of the finite pixels, NaN where there is none; the maps themselves where they fit.
     """
-    longest = max(values.shape[-2:])
-    return block_mean(values, -(-longest // limit))
+    step = -(-max(values.shape[-2:]) // limit)
+    view = view_behind(values.data)
+    if view is None or step < view.store.step:
+        return block_mean(values, step)
+    means = np.stack([view.store.overview(k) for k in view.maps])
+    means = block_mean(xr.DataArray(means), -(-step // view.store.step))
+    return means if view.ndim == 3 else means[0]
+
+
+def mean_and_largest(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean over valid pixels and the largest value of every map (map, y, x)."""
+    view = view_behind(values.data)
+    if view is not None:
+        store = view.store
+        return np.array([store.mean(k) for k in view.maps]), np.array([store.largest(k) for k in view.maps])
+    about = xr.Dataset({"mean": values.mean(("y", "x"), dtype=np.float64), "largest": values.max(("y", "x"))}).compute()
+    return about["mean"].values, about["largest"].values
 
 
 def block_mean(values: xr.DataArray, step: int) -> np.ndarray:

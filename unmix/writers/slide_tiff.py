@@ -6,28 +6,22 @@ SubIFDs. A value is the concentration times 64, which the file says; 16-bit floa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..scratch import room_for
 from .commit import commit
 from .facts import source_path
-from .ome_tiff import counted, ome_differences, ome_metadata
+from .ome_tiff import channel_names, ome_metadata
+from .slide_pyramid import PER_CONCENTRATION, TILE, TilePyramid, make_pyramid
 
 LARGE_PIXELS = 20_000_000
 """Stained images with more pixels are whole slides: judged on tiles, and written as a pyramid of 8-bit maps."""
 
-PER_CONCENTRATION = 64
-"""Value of a pixel of concentration one."""
-
-_TILE = 512
-_SMALLEST = 1024
 _CLASSIC_BYTES = 3_900_000_000
-_IN_MEMORY = 256_000_000
 
 
 def write_slide(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -36,99 +30,68 @@ def write_slide(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> P
     The description holds the scale, how many values were beyond it (255 stands for 3.98 and more) and the provenance;
     invalid pixels are zero. Pixel size, channel names and colours are those of the result.
     """
-    maps = result["abundances"]
-    metadata = ome_metadata(result) | {"Description": _description(result)}
+    metadata = ome_metadata(result)
 
-    def fill(temporary: Path) -> list[int]:
-        return _fill(temporary, maps, metadata)
+    def fill(temporary: Path) -> TilePyramid:
+        pyramid = make_pyramid(result["abundances"], temporary.parent)
+        _fill(temporary, pyramid, metadata | {"Description": _description(result, pyramid.n_beyond)})
+        return pyramid
 
-    def differences(temporary: Path, checksums: list[int]) -> str:
-        return ome_differences(temporary, maps.shape, metadata["Channel"]["Name"], checksums)
+    def differences(temporary: Path, pyramid: TilePyramid) -> str:
+        return _differences(temporary, pyramid, metadata["Channel"]["Name"])
 
     return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
 
-def as_bytes(maps: np.ndarray) -> np.ndarray:
-    """Return concentrations as 8-bit values, 64 times as large, at most 255; NaN becomes zero."""
-    scaled = np.nan_to_num(maps, nan=0.0) * np.float32(PER_CONCENTRATION)
-    np.rint(scaled, out=scaled)
-    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
-
-
-def halved(values: np.ndarray) -> np.ndarray:
-    """Return the rounded mean of 2 x 2 pixels of 8-bit values (h, w); an odd last row or column stands for itself."""
-    height, width = values.shape
-    if height % 2 or width % 2:
-        values = np.pad(values, ((0, height % 2), (0, width % 2)), mode="edge")
-    total = values[::2, ::2].astype(np.uint16)
-    for rows, columns in ((1, 0), (0, 1), (1, 1)):
-        total += values[rows::2, columns::2]
-    return ((total + 2) >> 2).astype(np.uint8)
-
-
-def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
-    """Return the sizes of the levels after the first: halves until both sides are at most 1024 pixels."""
-    shapes: list[tuple[int, int]] = []
-    while max(height, width) > _SMALLEST:
-        height, width = -(-height // 2), -(-width // 2)
-        shapes.append((height, width))
-    return shapes
-
-
-def _description(result: xr.Dataset) -> str:
-    beyond = int((result["abundances"] > (255.5 / PER_CONCENTRATION)).sum())
+def _description(result: xr.Dataset, n_beyond: int) -> str:
     return (
         f"unmix stain concentrations: concentration = value / {PER_CONCENTRATION} (natural-log optical density along "
-        f"unit stain vectors); {beyond} values were larger than 255 and are 255; invalid pixels are 0. "
+        f"unit stain vectors); {n_beyond} values were larger than 255 and are 255; invalid pixels are 0. "
         f"Provenance: {result.attrs['provenance']}"
     )
 
 
-def _fill(temporary: Path, maps: xr.DataArray, metadata: dict[str, Any]) -> list[int]:
-    """Write every level; return the checksum of every tile of the first."""
+def _fill(temporary: Path, pyramid: TilePyramid, metadata: dict[str, Any]) -> None:
+    """Put the file together from tiles that are deflated already."""
     import tifffile
 
-    checksums: list[int] = []
-    n_maps, height, width = maps.shape
-    shapes = level_shapes(height, width)
     layout: dict[str, Any] = {
-        "dtype": np.uint8, "tile": (_TILE, _TILE), "photometric": "minisblack",
-        "compression": "zlib", "compressionargs": {"level": 4},
+        "dtype": np.uint8, "tile": (TILE, TILE), "photometric": "minisblack", "compression": "zlib"
     }  # fmt: skip
-    with tifffile.TiffWriter(temporary, ome=True, bigtiff=maps.size * 4 / 3 > _CLASSIC_BYTES) as file:
-        smaller = _room(n_maps, shapes, 0)
-        tiles = counted(_tiles(_strips_of_maps(maps), smaller), checksums)
-        file.write(tiles, shape=maps.shape, subifds=len(shapes), metadata=metadata, **layout)
-        for level, shape in enumerate(shapes):
-            values, smaller = smaller, _room(n_maps, shapes, level + 1)
-            tiles = _tiles(_strips_of_level(values), smaller)
-            file.write(tiles, shape=(n_maps, *shape), subfiletype=1, metadata=None, **layout)
-    return checksums
+    large = np.prod(pyramid.shape, dtype=np.int64) * 4 / 3 > _CLASSIC_BYTES
+    with tifffile.TiffWriter(temporary, ome=True, bigtiff=bool(large)) as file:
+        for level, shape in enumerate(pyramid.levels):
+            kind: dict[str, Any] = {"subfiletype": 1, "metadata": None}
+            if level == 0:
+                kind = {"subifds": len(pyramid.levels) - 1, "metadata": metadata}
+            file.write(pyramid.tiles(level), shape=(pyramid.shape[0], *shape), **kind, **layout)
 
 
-def _room(n_maps: int, shapes: list[tuple[int, int]], level: int) -> np.ndarray:
-    """Return room for a further level, on disk where it is large; empty where there is no such level."""
-    return room_for((n_maps, *shapes[level]) if level < len(shapes) else (0, 0, 0), np.uint8, _IN_MEMORY)
+def _differences(temporary: Path, pyramid: TilePyramid, names: list[str]) -> str:
+    """Re-open the file and say which of shape, names and values is not what was written.
+
+    Tiles are compared as they are stored: each carries a checksum of its pixels besides.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(temporary) as file:
+        levels = file.series[0].levels
+        kept = [(pyramid.shape[0], *shape)[pyramid.shape[0] == 1 :] for shape in pyramid.levels]
+        if not file.is_ome or [level.shape for level in levels] != kept:
+            return "shape"
+        if channel_names(file.ome_metadata or "") != names:
+            return "names"
+        for level, checksums in zip(levels, pyramid.checksums, strict=True):
+            for page, expected in zip(level.pages, checksums, strict=True):
+                if _stored_checksums(file.filehandle, page) != expected.ravel().tolist():
+                    return "values"
+    return ""
 
 
-def _strips_of_maps(maps: xr.DataArray) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yield (map, first row, 8-bit values) of rows of tiles, map after map."""
-    for k in range(maps.shape[0]):
-        for top in range(0, maps.shape[1], _TILE):
-            yield k, top, as_bytes(maps[k, top : top + _TILE].values)
-
-
-def _strips_of_level(values: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-    for k in range(values.shape[0]):
-        for top in range(0, values.shape[1], _TILE):
-            yield k, top, np.asarray(values[k, top : top + _TILE])
-
-
-def _tiles(strips: Iterator[tuple[int, int, np.ndarray]], smaller: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the tiles of strips, and put the halved strips into the next level."""
-    for k, top, strip in strips:
-        if smaller.size:
-            half = halved(strip)
-            smaller[k, top // 2 : top // 2 + half.shape[0]] = half
-        for left in range(0, strip.shape[1], _TILE):
-            yield np.ascontiguousarray(strip[:, left : left + _TILE])
+def _stored_checksums(handle: Any, page: Any) -> list[int]:
+    """Return the checksum of every deflated tile of a page."""
+    found = []
+    for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+        handle.seek(offset)
+        found.append(zlib.crc32(handle.read(size)))
+    return found

@@ -55,7 +55,11 @@ def test_the_source_goes_while_its_maps_appear(qtbot, desk, image, messages):
     viewer, panel, spectra, _ = desk
     source = add(viewer, image, suggested_endmembers=3)
     panel.run_button.click()
-    qtbot.waitUntil(lambda: "leaf | endmember 1" in viewer.layers, timeout=WAIT_MS)
+    settled(qtbot, panel, spectra)
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    panel.restore(panel.session.current)
+    assert panel.running
     viewer.layers.remove(source)
     viewer.layers.remove("leaf | endmember 1")
     settled(qtbot, panel, spectra)
@@ -123,3 +127,56 @@ def test_a_run_with_pins_of_other_bands_is_one_sentence(qtbot, desk, image, mess
     settled(qtbot, panel, spectra)
     assert len(messages) == 1
     assert "endmembers have shape (2, 12)" in messages[0]
+
+
+def test_an_image_with_pixels_and_a_band_that_are_not_finite(qtbot, desk, image, messages):
+    viewer, panel, spectra, _ = desk
+    values = image.values.transpose(2, 0, 1).copy()
+    values[:, 4:9, 5:20] = np.nan
+    values[3] = np.nan
+    values[5, 30, 2] = np.inf
+    viewer.add_image(values, name="holes", contrast_limits=(0, 1))
+    panel.count_box.setValue(3)
+    panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    assert messages == []
+    found = viewer.layers["holes | endmember 1"].data
+    assert np.isnan(found[4:9, 5:20]).all()
+    assert np.isnan(found[30, 2])
+    assert np.isfinite(found).sum() == found.size - 5 * 15 - 1
+
+
+def test_run_cancel_run_in_one_breath(qtbot, desk, image, messages):
+    viewer, panel, spectra, _ = desk
+    add(viewer, image, suggested_endmembers=3)
+    panel.run_button.click()
+    panel.start()
+    assert len(panel.runner.runs) == 1
+    panel.cancel_button.click()
+    panel.run_button.click()
+    assert panel.running
+    settled(qtbot, panel, spectra)
+    qtbot.waitUntil(lambda: not panel.runner.runs, timeout=WAIT_MS)
+    assert messages == []
+    assert len(panel.session.runs) == 1
+    expected = unmix.unmix(image, 3)["abundances"].values
+    np.testing.assert_array_equal([viewer.layers[f"leaf | endmember {k}"].data for k in (1, 2, 3)], expected)
+
+
+def test_two_viewers_at_once(qtbot, make_napari_viewer, desk, image, slide, messages):
+    from unmix.viewer.__main__ import open_files
+
+    viewer, panel, spectra, _ = desk
+    other = make_napari_viewer()
+    other_panel = open_files(other, [])
+    add(viewer, image, suggested_endmembers=3)
+    add(other, slide[0])
+    panel.run_button.click()
+    other_panel.run_button.click()
+    settled(qtbot, panel, spectra)
+    qtbot.waitUntil(lambda: not other_panel.running, timeout=WAIT_MS)
+    assert messages == []
+    assert panel.session is not other_panel.session
+    assert {"leaf | endmember 3", "leaf | anchors"} <= {layer.name for layer in viewer.layers}
+    assert {"slide | hematoxylin", "slide | eosin"} <= {layer.name for layer in other.layers}
+    assert not {layer.name for layer in viewer.layers} & {layer.name for layer in other.layers}

@@ -160,7 +160,7 @@ def test_cancel_leaves_nothing_behind(qtbot, desk, image, stuck, messages):
     panel.cancel_button.click()
     assert not panel.running
     assert panel.run_button.isEnabled()
-    qtbot.waitUntil(lambda: stuck == ["cancelled"] and not panel._runs, timeout=2000)
+    qtbot.waitUntil(lambda: stuck == ["cancelled"] and not panel.runner.runs, timeout=2000)
     assert (names(viewer), messages) == (["leaf"], [])
     assert panel.findings_label.text() == "Cancelled."
 

@@ -82,6 +82,7 @@ def test_rename_pin_and_run_again(qtbot, desk, image):
     dock = spectra(qtbot, viewer, panel)
     dock.table.item(0, 1).setText("sand")
     assert viewer.layers["leaf | sand"].metadata["unmix"]["endmember"] == "sand"
+    assert "sand" in panel.findings_label.text()
     dock.table.item(0, 2).setCheckState(Qt.CheckState.Checked)
     assert panel.pins_label.text() == "The next run keeps sand as pinned and looks for 2 others."
     dock.pin_button.click()
@@ -198,6 +199,27 @@ def test_the_spectrum_under_the_mouse_and_where_a_curve_comes_from(qtbot, desk, 
     assert "here" not in dock.plot.keys
 
 
+def test_the_spread_of_a_run_and_of_a_region_is_shaded(qtbot, desk, image):
+    viewer, panel = desk
+    source = add(viewer, image, suggested_endmembers=2)
+    panel.options_form._knobs["uncertainty"].set_value(10)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    draw(qtbot, dock, viewer, source, [[3, 4], [3, 9], [8, 9], [8, 4]])
+    (key,) = dock.regions.means
+    assert set(dock.plot._bands_around) == {"endmember/endmember 1", "endmember/endmember 2"}
+    dock.table.choose(key)
+    dock.table.row_chosen.emit(key)
+    _, _, shade = dock.plot._bands_around[key]
+    inside = image.values[3:9, 4:10].reshape(-1, 12)
+    box, middle = shade.path().boundingRect(), inside.mean(axis=0)
+    assert box.top() == pytest.approx((middle - inside.std(axis=0)).min(), rel=1e-4)
+    assert box.bottom() == pytest.approx((middle + inside.std(axis=0)).max(), rel=1e-4)
+    for pure in panel.session.endmembers:
+        _, _, shade = dock.plot._bands_around[f"endmember/{pure.name}"]
+        assert shade.path().boundingRect().bottom() == pytest.approx(np.nanmax(pure.high), rel=1e-4)
+
+
 def test_a_colour_is_that_of_curve_map_and_row(qtbot, desk, image):
     from qtpy.QtGui import QColor
 
@@ -210,6 +232,98 @@ def test_a_colour_is_that_of_curve_map_and_row(qtbot, desk, image):
     assert dock.plot._items["endmember/endmember 1"].opts["pen"].color().name() == "#336699"
     expected = np.array([0x33, 0x66, 0x99]) / 255
     np.testing.assert_allclose(viewer.layers["leaf | endmember 1"].colormap.colors[-1][:3], expected, atol=1e-3)
+
+
+@pytest.fixture
+def library(tmp_path, image):
+    """Return a table of spectra: brighter copies of what is in the image, and others."""
+    E = np.random.default_rng(3)
+    E.dirichlet(np.full(3, 0.3), (40, 30))
+    pure = E.random((3, 12))
+    nm = image["wavelength"].values
+    lines = ["name," + ",".join(f"{one:g}" for one in nm)]
+    for name, spectrum in zip(("sand", "soil", "water", "ramp"), [*(1.7 * pure), np.arange(12.0)], strict=True):
+        lines.append(f"{name}," + ",".join(f"{value:.6f}" for value in spectrum))
+    path = tmp_path / "my library.csv"
+    path.write_text("\n".join(lines))
+    return path, pure
+
+
+def open_library(qtbot, dock, path, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    dock.library_button.click()
+    qtbot.waitUntil(lambda: dock.library.dialog is not None and not dock.library.busy, timeout=WAIT_MS)
+    return dock.library.dialog
+
+
+def test_names_from_a_library(qtbot, desk, image, library, monkeypatch):
+    from qtpy.QtCore import Qt
+
+    path, pure = library
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    dialog = open_library(qtbot, dock, path, monkeypatch)
+    found = [one.spectrum for one in panel.session.endmembers]
+    order, angles = unmix.metrics.match_endmembers(found, pure)
+    assert dialog.ticked() == [0, 1, 2]
+    for true, row in enumerate(order):
+        said, angle = dialog.choices[row].currentText().rsplit(maxsplit=1)
+        assert said.strip() == ("sand", "soil", "water")[true]
+        assert float(angle.rstrip("°")) == pytest.approx(np.degrees(angles[true]), abs=0.06)
+        assert dialog.table.item(row, 2).text().split()[0] in {"sand", "soil", "water", "ramp"} - {said.strip()}
+    drawn = dock.plot._items["library/endmember 1"]
+    assert drawn.opts["pen"].style() == Qt.PenStyle.DashLine
+    beside = drawn.getData()[1]
+    assert np.corrcoef(beside, found[0])[0, 1] > 0.999
+    np.testing.assert_allclose(beside @ found[0], beside @ beside)
+    dialog.tick(1, Qt.CheckState.Unchecked)
+    assert "library/endmember 2" not in dock.plot.keys
+    told = {row: ("sand", "soil", "water")[true] for true, row in enumerate(order)}
+    dialog.take_button.click()
+    assert dock.library.dialog is None
+    assert not [key for key in dock.plot.keys if key.startswith("library/")]
+    assert panel.session.current.names == (told[0], "endmember 2", told[2])
+    assert f"leaf | {told[0]}" in viewer.layers
+
+
+def test_a_spectrum_of_a_library_is_pinned(qtbot, desk, image, library, monkeypatch):
+    path, pure = library
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    dialog = open_library(qtbot, dock, path, monkeypatch)
+    dialog.spectrum_box.setCurrentText("soil")
+    dialog.pin_button.click()
+    dialog.close_button.click()
+    assert rows(dock) == ["endmember 1", "endmember 2", "endmember 3", "soil"]
+    assert panel.pins_label.text() == "The next run keeps soil as pinned and looks for 3 others."
+    for _ in range(3):
+        panel.session.delete(0)
+    assert panel.count_box.value() == 1
+    panel.count_box.setValue(3)
+    run(qtbot, panel)
+    assert panel.session.current.names[0] == "soil"
+    np.testing.assert_allclose(panel.session.current.result["endmembers"].values[0], 1.7 * pure[1], atol=1e-6)
+
+
+def test_a_file_that_is_no_library_is_one_sentence(qtbot, desk, image, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("unmix.viewer.from_library.show_error", said.append)
+    viewer, panel = desk
+    add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    (tmp_path / "notes.txt").write_text("to do: buy milk")
+    dock.library.open(tmp_path / "notes.txt")
+    qtbot.waitUntil(lambda: bool(said), timeout=WAIT_MS)
+    assert "\n" not in said[0]
+    assert "notes.txt" in said[0]
+    assert dock.library.dialog is None
 
 
 def test_save_and_open_again(qtbot, desk, tmp_path, monkeypatch):
@@ -304,15 +418,27 @@ def test_exploring(qtbot, desk, slide):
     dock.tabs.setCurrentWidget(dock.threshold)
     dock.threshold.number.setValue(0.5)
     dock.threshold.measure()
+    qtbot.waitUntil(lambda: "slide | threshold" in viewer.layers, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not dock.threshold._areas.busy, timeout=WAIT_MS)
     np.testing.assert_array_equal(viewer.layers["slide | threshold"].data, maps[0] >= 0.5)
-    area = f"{int((maps[0] >= 0.5).sum()) * 0.25:,.6g} um²"
+    area = f"{int((maps[0] >= 0.5).sum()) * 0.25:,.6g} µm²"
     assert area in dock.threshold.area_label.text()
+    dock.threshold.line.setValue(0.25)
+    assert dock.threshold.number.value() == pytest.approx(0.25)
     dock.tabs.setCurrentWidget(dock.scatter)
     qtbot.waitUntil(lambda: dock.scatter.scatter is not None, timeout=WAIT_MS)
-    dock.scatter.brush_button.click()
+    dock.scatter.lasso.set_corners([(0.2, -1), (0.8, -1), (0.8, 9), (0.2, 9)])
     qtbot.waitUntil(lambda: "slide | brushed" in viewer.layers, timeout=WAIT_MS)
-    inside = dock.scatter.scatter.inside(dock.scatter.corners())
-    np.testing.assert_array_equal(viewer.layers["slide | brushed"].data, inside)
+    brushed = viewer.layers["slide | brushed"].data.astype(bool)
+    width = np.ptp(dock.scatter.scatter.x_limits) / dock.scatter.scatter.bins
+    np.testing.assert_array_equal(brushed[(maps[0] > 0.2 + width) & (maps[0] < 0.8 - width)], True)
+    np.testing.assert_array_equal(brushed[(maps[0] < 0.2 - width) | (maps[0] > 0.8 + width)], False)
+    assert f"{brushed.sum():,}</b> pixels" in dock.scatter.said_label.text()
+    viewer.cursor.position = tuple(source.data_to_world((4, 7)))
+    dock.scatter._follow_mouse()
+    np.testing.assert_allclose(dock.scatter._ring.getData(), maps[:2, 4, 7][:, None])
+    dock.scatter.clear_button.click()
+    assert not viewer.layers["slide | brushed"].visible
     dock.tabs.setCurrentWidget(dock.profile)
     dock.profile.draw_button.click()
     viewer.layers["profile line"].add_lines(np.array([[2.0, 3], [2, 20]]))
@@ -380,10 +506,10 @@ def test_cancel_in_the_activity_dock(qtbot, desk, image, monkeypatch):
     viewer, panel = desk
     add(viewer, image)
     panel.run_button.click()
-    qtbot.waitUntil(lambda: panel._activity._bar.n > 3, timeout=WAIT_MS)
-    assert panel._activity._bar.desc.startswith("Unmixing leaf: mapping the abundances")
-    panel._activity._bar.cancel()
-    qtbot.waitUntil(lambda: not panel.running and stopped == ["yes"] and not panel._runs, timeout=5000)
+    qtbot.waitUntil(lambda: panel.runner._activity._bar.n > 3, timeout=WAIT_MS)
+    assert panel.runner._activity._bar.desc.startswith("Unmixing leaf: mapping the abundances")
+    panel.runner._activity._bar.cancel()
+    qtbot.waitUntil(lambda: not panel.running and stopped == ["yes"] and not panel.runner.runs, timeout=5000)
 
 
 def test_suggesting_a_number(qtbot, desk, image):

@@ -1,0 +1,237 @@
+"""The napari panel with a clock beside it: first map on screen, the whole run, the longest gap, cancelling, opening.
+
+    xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX" python benchmarks/viewer.py [--runs 3] [--where]
+
+Each case runs in a process of its own: a cube (512 x 512 x 200, float32), a slide (4096 x 4096, 8-bit), and a sparse
+20 GB cube that is only opened. The first run of a case is that of a fresh window, a few seconds after it opened.
+Seconds, from the click on Run; the gap is the longest time the event loop took to come round while a run went on, and
+beside it how much the window's own thread did in one round, which a busy machine changes less. With --where, what that
+thread was doing is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import run as run_process
+from typing import Any
+
+import numpy as np
+
+CASES = ("cube", "slide", "file")
+SETTLE_S = 2.0
+PATIENCE_S = 120.0
+LONG_S = 0.08
+SPARSE_SHAPE = (10_000, 5_000, 200)
+
+
+def make_cube() -> Any:
+    """Return a scene of 512 x 512 pixels and 200 bands."""
+    import unmix
+
+    rng = np.random.default_rng(0)
+    E = np.abs(np.cumsum(rng.normal(size=(6, 200)), axis=1) * 0.02 + 0.4).astype(np.float32)
+    A = rng.dirichlet(np.full(6, 0.3), 512 * 512).astype(np.float32)
+    values = A @ E
+    values += rng.normal(scale=0.005, size=values.shape).astype(np.float32)
+    return unmix.as_image(values.reshape(512, 512, 200), quantity="reflectance", name="cube")
+
+
+def make_slide() -> Any:
+    """Return a slide of 4096 x 4096 pixels."""
+    import unmix
+    from unmix.synthetic import stained_slide
+
+    field = stained_slide(3, shape=(1024, 1024)).image.values
+    return unmix.as_image(np.tile(field, (4, 4, 1)), quantity="brightfield", pixel_size=0.5, name="slide")
+
+
+class Probe:
+    """How long the event loop took to come round: by the clock, and how much of it was work of the window's thread."""
+
+    def __init__(self, where: bool) -> None:
+        from qtpy.QtCore import QTimer
+
+        self._timer = QTimer()
+        self._timer.setInterval(1)
+        self._timer.timeout.connect(self._beat)
+        self._where, self._seen, self._running = where, 0.0, False
+        self._main = threading.get_ident()
+        self.start()
+        self.stop()
+        if where:
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def start(self) -> None:
+        self.gap, self.work = 0.0, 0.0
+        self._last, self._last_work = time.perf_counter(), time.thread_time()
+        self._running = True
+        self._timer.start()
+
+    def stop(self) -> dict[str, float]:
+        self._timer.stop()
+        self._running = False
+        return {"gap": self.gap, "of_it_work": self.work}
+
+    def _beat(self) -> None:
+        now, work = time.perf_counter(), time.thread_time()
+        gap, spent = now - self._last, work - self._last_work
+        self._last, self._last_work = now, work
+        self.gap, self.work = max(self.gap, gap), max(self.work, spent)
+        if self._where and spent > LONG_S / 2:
+            sys.stderr.write(f"    {1000 * gap:.0f} ms, {1000 * spent:.0f} of them work\n")
+
+    def _watch(self) -> None:
+        clock = time.pthread_getcpuclockid(self._main)
+        while True:
+            time.sleep(0.005)
+            if self._running and time.clock_gettime(clock) - self._last_work > LONG_S / 4:
+                frames = traceback.extract_stack(sys._current_frames()[self._main])
+                names = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames if "event" not in f.filename]
+                sys.stderr.write("    " + " > ".join(names[4:][:3] + names[-5:]) + "\n")
+
+
+def wait(until: Callable[[], bool]) -> None:
+    """Let the window work until something is so."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.perf_counter() + PATIENCE_S
+    while not until():
+        QApplication.processEvents()
+        time.sleep(0.0005)
+        if time.perf_counter() > end:
+            raise SystemExit("the window did not get there in time.")
+
+
+def pause(seconds: float) -> None:
+    """Let the window work for a while."""
+    end = time.perf_counter() + seconds
+    wait(lambda: time.perf_counter() > end)
+
+
+@contextmanager
+def first_map(viewer: Any) -> Iterator[list[float]]:
+    """Note when the canvas is first drawn with an abundance map that is not empty."""
+    from unmix.viewer.sources import about
+
+    canvas = viewer.window._qt_viewer.canvas._scene_canvas
+    drawn: list[float] = []
+
+    def look(_event: Any) -> None:
+        maps = [layer for layer in viewer.layers if about(layer).get("role") == "abundance"]
+        levels = [layer.data[-1] if layer.multiscale else layer.data for layer in maps]
+        if not drawn and any(np.nan_to_num(np.asarray(one[::16, ::16])).any() for one in levels):
+            drawn.append(time.perf_counter())
+
+    canvas.events.draw.connect(look)
+    yield drawn
+    canvas.events.draw.disconnect(look)
+
+
+def time_runs(case: str, runs: int, where: bool) -> None:
+    """Open a case, click Run, and print what it took; then cancel one run."""
+    import napari
+    from napari.layers import Layer
+
+    from unmix.viewer.__main__ import open_files
+    from unmix.viewer.sources import layer_of_image
+
+    image = make_cube() if case == "cube" else make_slide()
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 950)
+    panel = open_files(viewer, [])
+    pause(SETTLE_S)
+    viewer.add_layer(Layer.create(*layer_of_image(image)))
+    pause(SETTLE_S)
+    panel.count_box.setValue(6)
+    probe = Probe(where)
+    for number in range(runs):
+        viewer.layers.select_all()
+        for layer in list(viewer.layers)[1:]:
+            viewer.layers.remove(layer)
+        viewer.layers[0].visible = True
+        pause(0.5)
+        with first_map(viewer) as drawn:
+            start = time.perf_counter()
+            probe.start()
+            panel.run_button.click()
+            wait(lambda: not panel.running)
+            total = time.perf_counter() - start
+            wait(lambda drawn=drawn: bool(drawn))
+        pause(0.3)
+        say(case, "first run" if number == 0 else "again", first_map=drawn[0] - start, total=total, **probe.stop())
+    probe.start()
+    panel.run_button.click()
+    pause(0.15)
+    start = time.perf_counter()
+    panel.cancel_button.click()
+    let_go = time.perf_counter() - start
+    wait(lambda: not panel.runner.runs)
+    say(case, "cancelled", panel=let_go, thread=time.perf_counter() - start, **probe.stop())
+    viewer.close()
+
+
+def time_opening() -> None:
+    """Open a sparse cube of 20 GB through the plugin, and print what it took."""
+    import napari
+
+    from unmix.viewer.__main__ import open_files
+
+    lines, samples, bands = SPARSE_SHAPE
+    header = f"ENVI\nsamples = {samples}\nlines = {lines}\nbands = {bands}\ndata type = 12\ninterleave = bil\n"
+    viewer = napari.Viewer()
+    panel = open_files(viewer, [])
+    pause(SETTLE_S)
+    probe = Probe(where=False)
+    with tempfile.TemporaryDirectory() as folder:
+        name = Path(folder) / "large.hdr"
+        name.write_text(header + "header offset = 0\nbyte order = 0\n")
+        with name.with_suffix(".img").open("wb") as data:
+            data.truncate(lines * samples * bands * 2)
+        start = time.perf_counter()
+        probe.start()
+        viewer.open(str(name), plugin="unmix")
+        opened = time.perf_counter() - start
+        pause(0.5)
+        say("file", f"{lines * samples * bands * 2 / 1e9:.0f} GB", opened=opened, **probe.stop())
+        viewer.dims.set_current_step(0, 7)
+        start = time.perf_counter()
+        pause(0.01)
+        say("file", "another band", shown=time.perf_counter() - start)
+    del panel
+    viewer.close()
+
+
+def say(case: str, what: str, **seconds: float) -> None:
+    """Print one line."""
+    figures = "  ".join(f"{name.replace('_', ' ')} {value:6.3f} s" for name, value in seconds.items())
+    sys.stdout.write(f"{case:6s} {what:13s} {figures}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run the cases asked for, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", choices=CASES)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--where", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.case is None:
+        for case in CASES:
+            command = [sys.executable, __file__, "--case", case, "--runs", str(chosen.runs)]
+            run_process(command + ["--where"] * chosen.where, check=True)
+    elif chosen.case == "file":
+        time_opening()
+    else:
+        time_runs(chosen.case, chosen.runs, chosen.where)
+
+
+if __name__ == "__main__":
+    main()

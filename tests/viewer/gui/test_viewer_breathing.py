@@ -1,0 +1,122 @@
+"""The window never stands still: no turn of its event loop works long, and what is large is not read to be shown."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+import unmix
+from unmix.viewer.sources import about
+
+pytest.importorskip("napari")
+pytestmark = pytest.mark.gui
+
+WAIT_MS = 60_000
+MOST_WORK_S = 0.25
+"""Of one turn; the goal is 0.1 s on an idle machine (benchmarks/viewer.py measures it), a busy one takes longer."""
+
+
+@pytest.fixture
+def plugin(npe2pm):
+    with npe2pm.tmp_plugin(package="unmix") as plugin:
+        yield plugin
+
+
+@pytest.fixture
+def desk(make_napari_viewer, plugin):
+    viewer = make_napari_viewer()
+    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    return viewer, panel
+
+
+class Probe:
+    """How much each turn of the event loop made the window's thread work, waiting not counted."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import QTimer
+
+        self.turns: list[float] = []
+        self._last = time.thread_time()
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._beat)
+
+    def start(self) -> None:
+        self._last = time.thread_time()
+        self._timer.start(0)
+
+    def stop(self) -> None:
+        self._timer.stop()
+
+    def _beat(self) -> None:
+        now = time.thread_time()
+        self.turns.append(now - self._last)
+        self._last = now
+
+
+def test_no_turn_of_the_event_loop_works_long(qtbot, desk):
+    viewer, panel = desk
+    rng = np.random.default_rng(0)
+    values = rng.dirichlet(np.full(4, 0.3), (256, 256)) @ rng.random((4, 60)) + rng.normal(0, 0.01, (256, 256, 60))
+    viewer.add_image(values.astype(np.float32).transpose(2, 0, 1), name="cube", contrast_limits=(0, 1))
+    panel.count_box.setValue(4)
+    probe = Probe()
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    probe.start()
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    probe.stop()
+    assert len(probe.turns) > 20
+    assert max(probe.turns) < MOST_WORK_S
+    assert "cube | endmember 4" in viewer.layers
+
+
+def test_twenty_gigabytes_are_not_read_to_be_shown(desk, tmp_path, monkeypatch):
+    from unmix.readers.raw_file import RawFile
+
+    viewer, panel = desk
+    lines, samples, bands = 10_000, 5_000, 200
+    header = f"ENVI\nsamples = {samples}\nlines = {lines}\nbands = {bands}\ndata type = 12\ninterleave = bil\n"
+    (tmp_path / "large.hdr").write_text(header + "byte order = 0\n")
+    with (tmp_path / "large.img").open("wb") as file:
+        file.truncate(lines * samples * bands * 2)
+    read = []
+    plain = RawFile.read
+
+    def counted(self, *window):
+        values = plain(self, *window)
+        read.append(values.nbytes)
+        return values
+
+    monkeypatch.setattr(RawFile, "read", counted)
+    (layer,) = viewer.open(str(tmp_path / "large.hdr"), plugin="unmix")
+    assert layer.data.shape == (bands, lines, samples)
+    assert len(layer.data) > 3
+    assert panel.layer is layer
+    assert sum(read) < 100_000_000
+    viewer.layers.clear()
+
+
+def test_a_slide_opens_in_its_own_levels(qtbot, desk, tmp_path):
+    import tifffile
+
+    viewer, panel = desk
+    rng = np.random.default_rng(0)
+    levels = [np.repeat(rng.integers(90, 240, (n, n, 1), np.uint8), 3, axis=2) for n in (2048, 1024, 512)]
+    file = tmp_path / "a slide.svs"
+    with tifffile.TiffWriter(file) as out:
+        for level in (levels[0], levels[2][::4, ::4], *levels[1:]):  # the second page is the thumbnail
+            about = f"Aperio Image Library v12.0\r\n{len(level)}x{len(level)}|AppMag = 20|MPP = 0.5"
+            tile = (256, 256) if len(level) > 256 else None
+            out.write(level, tile=tile, photometric="rgb", description=about, metadata=None)
+    (layer,) = viewer.open(str(file), plugin="unmix")
+    assert layer.multiscale
+    assert layer.rgb
+    assert [level.shape[0] for level in layer.data] == [len(level) for level in levels]
+    for shown, level in zip(layer.data, levels, strict=True):
+        np.testing.assert_array_equal(np.asarray(shown[10:20, 30:50]), level[10:20, 30:50])
+    assert about(layer)["image"].shape == (2048, 2048, 3)
+    assert panel.separates_stains
+    assert unmix.read(file).attrs["quantity"] == "brightfield"

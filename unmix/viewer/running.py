@@ -1,0 +1,192 @@
+"""One run at a time in a viewer: started, watched, painted while it goes on, shown when it is done, cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from qtpy import QtCore
+from qtpy.QtCore import QObject, QTimer
+
+from .activity import Activity
+from .finished import Finished
+from .pacing import Paced
+from .request import Request
+from .run import Refused, Run
+from .session import session_of
+from .settings import default_colours
+from .show import layers_of_run, repainting, showing
+from .sources import identity_of, is_source
+
+_POLL_MS = 50
+_PAINT_S = 0.1
+
+
+class Runner(QObject):
+    """The runs of one panel.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the maps are shown.
+    parent : QObject
+        When it goes, what runs is cancelled.
+    """
+
+    changed: Any = QtCore.Signal()  # type: ignore[attr-defined, unused-ignore]
+    """A run began, ended, or is shown."""
+    progressed: Any = QtCore.Signal(str, int, int)  # type: ignore[attr-defined, unused-ignore]
+    """How far it is: stage, steps done, steps in all."""
+    shown: Any = QtCore.Signal(object)  # type: ignore[attr-defined, unused-ignore]
+    """The layers of a `Finished` are in the viewer."""
+    refused: Any = QtCore.Signal(str)  # type: ignore[attr-defined, unused-ignore]
+    """Why the pipeline would not run, in one sentence."""
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.runs: list[Run] = []
+        self._active: Run | None = None
+        self._activity: Activity | None = None
+        self._painted, self._when = -1, 0.0
+        self._steps = Paced(self)
+        self._poll = QTimer(self)
+        self._poll.setInterval(_POLL_MS)
+        self._poll.timeout.connect(self._look)
+        runs = self.runs
+
+        def farewell() -> None:
+            for run in runs:
+                run.cancel()
+
+        parent.destroyed.connect(farewell)
+
+    @property
+    def active(self) -> Run | None:
+        """The run under way, None where there is none."""
+        return self._active
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way, or layers are still being put in place."""
+        return self._active is not None or self._steps.busy
+
+    def start(self, request: Request) -> None:
+        """Run a request in a worker.
+
+        Raises
+        ------
+        OptionError
+            The colours in Preferences are none.
+        """
+        colours = {**default_colours(), **session_of(self.viewer).colours_for(request.source.identity)}
+        run = Run(request, self._take_answer, self._take_end, colours)
+        self.runs.append(run)
+        self._active, self._painted = run, -1
+        self._activity = Activity(f"Unmixing {request.source.name}")
+        self._poll.start()
+        self.changed.emit()
+        run.start()
+
+    def cancel(self) -> None:
+        """Let go of the run at once and take its maps away; its thread ends when the pipeline next reports."""
+        run = self._active
+        if run is None:
+            return
+        run.cancel()
+        self._put_back(run)
+        self._let_go()
+
+    def show(self, finished: Finished) -> None:
+        """Show a run's layers, one at a turn of the event loop."""
+        layers = showing(self.viewer, finished.layers, self._source(finished.source_id))
+        self._steps.start(layers, lambda: self._take_shown(finished))
+        self.changed.emit()
+
+    # while it goes on
+
+    def _look(self) -> None:
+        """Look at how far the run is, and paint what is new."""
+        run = self._active
+        if run is None or self._activity is None:
+            return
+        if self._activity.cancelled:
+            self.cancel()
+            return
+        if run.total:
+            self.progressed.emit(run.stage, run.done, run.total)
+            self._activity.show(run.stage, run.done, run.total)
+        if run.growing and not self._steps.busy and time.monotonic() > self._when + _PAINT_S:
+            self._paint(run)
+
+    def _paint(self, run: Run) -> None:
+        """Show the maps as far as they are, a layer at a turn of the event loop."""
+        n_blocks, first = run.n_blocks, self._painted < 0
+        if n_blocks == self._painted:
+            return
+        self._painted, self._when = n_blocks, time.monotonic()
+        source = self._source(run.request.source.identity)
+        layers = showing(self.viewer, run.growing, source) if first else repainting(self.viewer, run.growing)
+        self._steps.start(layers, _nothing)
+
+    def _put_back(self, run: Run) -> None:
+        """Show what was shown before a run that came to nothing."""
+        if self._painted < 0:
+            return
+        session, source_id = session_of(self.viewer), run.request.source.identity
+        before = [one for one in (*session.runs, session.current) if one is not None and one.source_id == source_id]
+        steps = showing(self.viewer, before[-1].layers) if before else self._taking_away(run)
+        self._steps.start(steps, self.changed.emit)
+
+    def _taking_away(self, run: Run) -> Iterator[None]:
+        source = self._source(run.request.source.identity)
+        if source is not None:
+            source.visible = True
+        for layer in layers_of_run(self.viewer, run.growing):
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+                yield
+
+    def _source(self, identity: str) -> Any:
+        return next((one for one in self.viewer.layers if is_source(one) and identity_of(one) == identity), None)
+
+    # when it is done
+
+    def _take_answer(self, answer: Finished | Refused) -> None:
+        """Show what a run returned, unless it was let go meanwhile."""
+        run = self._active
+        if run is None or answer.run_id != run.run_id:
+            return
+        if isinstance(answer, Refused):
+            self._put_back(run)
+            self._let_go()
+            self.refused.emit(answer.reason)
+            return
+        self._let_go()
+        self.show(answer)
+
+    def _take_shown(self, finished: Finished) -> None:
+        session_of(self.viewer).take(finished)
+        self.shown.emit(finished)
+        self.changed.emit()
+
+    def _take_end(self) -> None:
+        """Forget the threads that have ended."""
+        self.runs[:] = [run for run in self.runs if not run.over]
+        if self._active is not None and self._active.over:
+            self._put_back(self._active)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Be ready for the next run."""
+        self._active = None
+        self._poll.stop()
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+        self.changed.emit()
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -1,0 +1,57 @@
+"""What takes seconds the first time, done in a worker as soon as a panel is open: imports, kernels, label colours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject
+
+from ..pipeline import separate_stains, unmix
+from .layers import Shown, result_layers
+from .show import warm_up
+
+_BEGUN: list[bool] = []
+
+
+def warm(owner: QObject) -> None:
+    """Begin to warm up, once a process; it stops at the next step when `owner` goes.
+
+    Parameters
+    ----------
+    owner : QObject
+        For whom.
+    """
+    if _BEGUN:
+        return
+    _BEGUN.append(True)
+    worker: Any = create_worker(_steps, _start_thread=False)
+    owner.destroyed.connect(worker.quit)
+    worker.start()
+
+
+def _steps() -> Iterator[None]:
+    """Do a small run of every kind, one at a step."""
+    for run in _runs():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warm_up(result_layers(run(), Shown("small")))
+        yield
+
+
+def _runs() -> list[Callable[[], Any]]:
+    """Return runs that go through the same kernels as those of users, and take no time themselves."""
+    rng = np.random.default_rng(0)
+    E, A = rng.random((3, 12)), rng.dirichlet(np.full(3, 0.3), (64, 64))
+    scene = (A @ E + rng.normal(scale=0.01, size=(64, 64, 12))).astype(np.float32)
+    stains = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
+    slide = np.rint(255 * np.exp(-rng.gamma(1.0, 0.4, (64, 64, 2)) @ stains)).astype(np.uint8)
+    stack = rng.poisson(100 * A @ E).astype(np.uint16)
+    return [
+        lambda: unmix(scene, 3, quantity="reflectance"),
+        lambda: separate_stains(slide),
+        lambda: unmix(stack, 3, quantity="counts"),
+    ]

@@ -1,0 +1,197 @@
+"""The tiles of a pyramid of 8-bit maps, deflated and kept on disk until the file that holds them is put together.
+
+The maps are walked once, in fields of 4 x 4 tiles that several threads share: a field makes its tiles of the first
+three levels while they are in the processor's cache, and its part of the fourth, from which the further levels follow.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..scratch import ScratchFile, room_for
+from ..stores import PER_UNIT
+from ..stores.slide_maps import SlideView, view_behind
+
+PER_CONCENTRATION = 64
+"""Value of a pixel of concentration one."""
+
+TILE = 512
+_SMALLEST = 1024
+_FIELD_LEVELS = 3
+_FIELD = TILE << (_FIELD_LEVELS - 1)
+_IN_MEMORY = 64_000_000
+_DEFLATE_LEVEL = 1
+
+
+class TilePyramid:
+    """Where every deflated tile of every level lies, and its checksum.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        Maps, rows and columns of the first level.
+    folder : Path
+        On which disk the tiles are kept.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], folder: Path) -> None:
+        self.shape = shape
+        self.levels = [shape[1:], *level_shapes(*shape[1:])]
+        grids = [(shape[0], -(-height // TILE), -(-width // TILE)) for height, width in self.levels]
+        self._places = [np.zeros((*grid, 2), np.int64) for grid in grids]
+        self.checksums = [np.zeros(grid, np.uint32) for grid in grids]
+        self._file = ScratchFile(folder, math.prod(shape) // 2)
+        self._lock, self._end = threading.Lock(), 0
+        self._empty: tuple[int, int, int] | None = None
+        self.n_beyond = 0
+
+    def put(self, level: int, k: int, row: int, column: int, tile: np.ndarray | None) -> None:
+        """Deflate and keep one tile; None where all of it is zero."""
+        if tile is None:
+            place = self._empty_tile()
+        else:
+            height, width = tile.shape
+            whole = (height, width) == (TILE, TILE)
+            place = self._append(tile if whole else np.pad(tile, ((0, TILE - height), (0, TILE - width))))
+        self._places[level][k, row, column] = place[:2]
+        self.checksums[level][k, row, column] = place[2]
+
+    def tiles(self, level: int) -> Iterator[bytes]:
+        """Yield the deflated tiles of a level, map after map, row after row."""
+        for offset, size in self._places[level].reshape(-1, 2):
+            yield self._file.read(np.empty(int(size), np.uint8), int(offset)).tobytes()
+
+    def count_beyond(self, n: int) -> None:
+        """Count values that were larger than 255."""
+        with self._lock:
+            self.n_beyond += n
+
+    def _append(self, tile: np.ndarray) -> tuple[int, int, int]:
+        import imagecodecs
+
+        content: Any = np.ascontiguousarray(tile)
+        encoded = np.frombuffer(imagecodecs.deflate_encode(content, level=_DEFLATE_LEVEL), np.uint8)
+        with self._lock:
+            offset, self._end = self._end, self._end + len(encoded)
+        self._file.write(encoded, offset)
+        return offset, len(encoded), zlib.crc32(encoded)
+
+    def _empty_tile(self) -> tuple[int, int, int]:
+        if self._empty is None:
+            self._empty = self._append(np.zeros((TILE, TILE), np.uint8))
+        return self._empty
+
+
+def make_pyramid(maps: xr.DataArray, folder: Path) -> TilePyramid:
+    """Return the tiles of all levels of maps (map, y, x) as 8-bit values, 64 times as large."""
+    n_maps, height, width = maps.shape
+    pyramid = TilePyramid((n_maps, height, width), folder)
+    source = _Source(maps)
+    further = pyramid.levels[_FIELD_LEVELS] if len(pyramid.levels) > _FIELD_LEVELS else (0, 0)
+    beyond = room_for((n_maps, *further), np.uint8, _IN_MEMORY, folder)
+    fields = [
+        (k, top, left) for top in range(0, height, _FIELD) for left in range(0, width, _FIELD) for k in range(n_maps)
+    ]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        for k, top, left, part in threads.map(lambda field: _make_field(pyramid, source, *field), fields):
+            if part is not None and beyond.size:
+                y, x = top >> _FIELD_LEVELS, left >> _FIELD_LEVELS
+                beyond[k, y : y + part.shape[0], x : x + part.shape[1]] = part
+    _make_further(pyramid, beyond)
+    return pyramid
+
+
+def _make_field(
+    pyramid: TilePyramid, source: _Source, k: int, top: int, left: int
+) -> tuple[int, int, int, np.ndarray | None]:
+    """Put the tiles of a field of one map; return its place and its part of the first level it has no tiles of."""
+    _, height, width = pyramid.shape
+    window = slice(top, min(top + _FIELD, height)), slice(left, min(left + _FIELD, width))
+    part, n_beyond = source.read(k, *window)
+    pyramid.count_beyond(n_beyond)
+    for level in range(min(_FIELD_LEVELS, len(pyramid.levels))):
+        _put_tiles(pyramid, level, k, top >> level, left >> level, part, window)
+        part = None if part is None else halved(part)
+    return k, top, left, part
+
+
+def _put_tiles(
+    pyramid: TilePyramid,
+    level: int,
+    k: int,
+    top: int,
+    left: int,
+    part: np.ndarray | None,
+    window: tuple[slice, slice],
+) -> None:
+    """Put the tiles of a part of a level that begins at a row and a column."""
+    rows, columns = (-(-(span.stop - span.start) // (TILE << level)) for span in window)
+    for i in range(rows):
+        for j in range(columns):
+            tile = None if part is None else part[i * TILE : (i + 1) * TILE, j * TILE : (j + 1) * TILE]
+            pyramid.put(level, k, top // TILE + i, left // TILE + j, tile if tile is not None and tile.any() else None)
+
+
+def _make_further(pyramid: TilePyramid, values: np.ndarray) -> None:
+    """Put the tiles of the levels that are made of whole smaller maps."""
+    for level in range(_FIELD_LEVELS, len(pyramid.levels)):
+        height, width = pyramid.levels[level]
+        for k, one in enumerate(values):
+            _put_tiles(pyramid, level, k, 0, 0, one, (slice(0, height << level), slice(0, width << level)))
+        values = np.stack([halved(one) for one in values])
+
+
+class _Source:
+    """8-bit values of windows of maps: by their codes where they are kept as such, else by their numbers."""
+
+    def __init__(self, maps: xr.DataArray) -> None:
+        self._maps = maps
+        self._view: SlideView | None = view_behind(maps.data)
+
+    def read(self, k: int, rows: slice, columns: slice) -> tuple[np.ndarray | None, int]:
+        """Return the values (h, w) of a window, None where all are zero, and how many were beyond 255."""
+        if self._view is None:
+            values = np.asarray(self._maps[k, rows, columns].values)
+            return as_bytes(values), int((values >= 255.5 / PER_CONCENTRATION).sum())
+        from ..stores.codes import to_bytes
+
+        codes = self._view.store.codes(self._view.maps[k], rows, columns)
+        if codes is None:
+            return None, 0
+        found = np.empty(codes.shape, np.uint8)
+        return found, int(to_bytes(codes, found, PER_UNIT // PER_CONCENTRATION))
+
+
+def as_bytes(maps: np.ndarray) -> np.ndarray:
+    """Return concentrations as 8-bit values, 64 times as large, at most 255; NaN becomes zero, halves go up."""
+    scaled = np.nan_to_num(maps, nan=0.0) * np.float32(PER_CONCENTRATION)
+    scaled += np.float32(0.5)
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
+
+
+def halved(values: np.ndarray) -> np.ndarray:
+    """Return the rounded mean of 2 x 2 pixels of 8-bit values (h, w); an odd last row or column stands for itself."""
+    from ..stores.codes import halve
+
+    half = np.empty((-(-values.shape[0] // 2), -(-values.shape[1] // 2)), np.uint8)
+    halve(values, half)
+    return half
+
+
+def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
+    """Return the sizes of the levels after the first: halves until both sides are at most 1024 pixels."""
+    shapes: list[tuple[int, int]] = []
+    while max(height, width) > _SMALLEST:
+        height, width = -(-height // 2), -(-width // 2)
+        shapes.append((height, width))
+    return shapes
