@@ -146,7 +146,7 @@ def as_image(
 
     attrs = {
         key: given["attrs"][key]
-        for key in ("quantity", "white_point", "source", "name", "acquired", "geolocation")
+        for key in ("quantity", "white_point", "source", "name", "acquired", "geolocation", "water_bands")
         if key in given.get("attrs", {}) and not (key == "quantity" and "quantity_guessed" in given["attrs"])
     }
     known = check_quantity(quantity) or check_quantity(attrs.get("quantity"))

@@ -55,6 +55,8 @@ def test_aviris3(aviris3, cube):
     assert image.rio.transform() == UTM
     assert np.flatnonzero(~image.coords["good_band"].values).tolist() == [5, 7]
     assert unmix.read(aviris3, water_bands="keep").coords["good_band"].values.all()
+    result = unmix.unmix(image, endmembers=np.full((2, 10), 0.3) + np.eye(2, 10))
+    assert '"water_bands": "left out"' in result.attrs["provenance"]
 
 
 def test_aviris3_radiance_in_sensor_geometry(aviris3_radiance, cube):
