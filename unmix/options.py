@@ -21,6 +21,7 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 ANCHORS = ("best", "robust", "adaptive", "spa", "pspa", "snpa", "vca", "nfindr", "smoothed")
 REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
+NOISES = ("gaussian", "poisson")
 WATER_BANDS = ("auto", "keep")
 CLOUDS = ("keep", "drop")
 
@@ -105,6 +106,11 @@ class Options:
     od_base: str = option("e", "Optical density images: base of the logarithm of the values.", choices=OD_BASES)
     background: tuple[float, ...] | None = option(
         None, "Counts: subtracted from every pixel first; one number, or one a band.", kind=tuple, unit="counts"
+    )
+    noise: str = option(
+        "gaussian",
+        "Counts: what the maps take the scatter for; poisson weighs photons by their number, gaussian all alike.",
+        choices=NOISES,
     )
     anchors: str = option(
         "best",

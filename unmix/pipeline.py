@@ -325,6 +325,8 @@ def _run(
     """Prepare, find, map, assemble; time each stage and keep its warnings."""
     if out is not None:
         check_out(out)
+    if options.noise == "poisson" and (options.most_per_pixel or options.uncertainty):
+        raise OptionError("noise='poisson' goes with neither most_per_pixel= nor uncertainty=. Leave one of them out.")
     journal = Journal()
     with journal.stage("prepare"):
         prepared = prepare(open_image(image, options), mask, options, progress)

@@ -113,8 +113,17 @@ def _put(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Any:
         place = viewer.layers.index(before)
         viewer.layers.remove(before)
     made = Layer.create(data, _without_labels(_with_memory(keywords)), kind)
-    viewer.layers.insert(place, made)
+    _insert_unselected(viewer.layers, place, made)
     return made
+
+
+def _insert_unselected(layers: Any, place: int, layer: Any) -> None:
+    """Insert a layer and leave the selection as it is: building the controls of a layer takes longer than the layer."""
+    before = set(layers.selection)
+    with layers.selection.events.blocker_all():
+        layers.insert(place, layer)
+        layers.selection.clear()
+        layers.selection.update(before)
 
 
 def _without_labels(keywords: dict[str, Any]) -> dict[str, Any]:
