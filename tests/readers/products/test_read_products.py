@@ -41,6 +41,7 @@ def test_emit(emit, cube):
     assert image.coords["latitude"].dims == ("y", "x")
     assert image.coords["longitude"].values[3, 0] == pytest.approx(-118 + 0.0015)
     assert "spatial_ref" not in image.coords
+    assert unmix.image.pixel_size(image) is None
     part = unmix.read(emit, region=(2, 1, 7, 5), bands=(500, 1700))
     np.testing.assert_array_equal(part.values, image.values[2:7, 1:5, 1:7])
     assert part.coords["y"].values.tolist() == [2, 3, 4, 5, 6]
