@@ -38,6 +38,7 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     earlier = {_place_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
     if not earlier and source is not None:
         source.visible = False
+        yield
     shown = [layer for layer in layers if layer[1].get("visible", True)]
     hidden = [layer for layer in layers if not layer[1].get("visible", True)]
     first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
