@@ -23,6 +23,7 @@ REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
 NOISES = ("gaussian", "poisson")
 WATER_BANDS = ("auto", "keep")
+CLOUDS = ("keep", "drop")
 
 
 def option(
@@ -87,6 +88,11 @@ class Options:
         "Reflectance of Earth whose file lists no good bands: auto leaves out what water vapour blacks out "
         "(1350-1433, 1804-1968 nm), keep uses it.",
         choices=WATER_BANDS,
+    )
+    clouds: str = option(
+        "keep",
+        "Products that mark clouds and their shadows: drop leaves those pixels out.",
+        choices=CLOUDS,
     )
     scale: float | None = option(
         None, "Divide the values by this number, as ENVI's reflectance scale factor.", kind=float, low=0, doors=BOTH

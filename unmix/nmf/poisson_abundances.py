@@ -24,8 +24,16 @@ class PoissonProblem:
     """What every pixel shares; small, so that block tasks can carry it."""
 
     E: np.ndarray
-    constraint: str = "non_negative"
-    use_table: bool = False
+
+    def fill_maps(
+        self, X: np.ndarray, valid: np.ndarray, divided: bool, maps: np.ndarray
+    ) -> tuple[float, float, int, int]:
+        """Solve as `AbundanceProblem.fill_maps` does; photon counts have no sum to be `divided` by."""
+        A, residual, squares = self.solve_with_residual(X, valid)
+        r = len(self.E)
+        maps[:r], maps[r] = A.T, residual
+        misfit = float(np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1])
+        return misfit, float(squares.sum(dtype=np.float64)), int(valid.sum()), 0
 
     def solve_with_residual(self, X: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Solve the rows of X (n, b) that are `valid` (n,).
