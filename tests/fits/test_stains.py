@@ -390,7 +390,7 @@ def tinted_single_stain(seed):
 
 
 def test_a_stain_in_pale_tissue_only_is_doubted_and_kept():
-    with pytest.warns(UnmixWarning, match="eosin is seen in pale tissue only, and hematoxylin may be alone"):
+    with pytest.warns(UnmixWarning, match="eosin is seen in pale tissue only; hematoxylin may be alone"):
         found = fit(tinted_single_stain(1), HE)
     assert found.notes["stain_flag"] == "one stain likely"
     assert found.notes["dense_width_degrees"] < 0.5 * found.notes["hull_width_degrees"]

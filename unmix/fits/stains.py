@@ -277,7 +277,7 @@ def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
         absent = next(name for name in names if name != present)
         return (
             f"the dense third of the tissue spans {fit.notes['dense_width_degrees']:.1f} of {width:.1f} degrees: "
-            f"{absent} is seen in pale tissue only, and {present} may be alone. Look at the maps, or give a stain_matrix."
+            f"{absent} is seen in pale tissue only; {present} may be alone. Look at the maps, or give stain_matrix=."
         )
     if fit.flag == "stains too close":
         return (
