@@ -56,7 +56,8 @@ def composite(result: xr.Dataset, limit: int) -> np.ndarray:
     valid = np.isfinite(maps).all(axis=0)
     weights = np.clip(np.nan_to_num(maps, posinf=0.0, neginf=0.0), 0.0, None)
     if is_stained(result) and result.sizes["band"] == 3:
-        picture = np.exp(-np.tensordot(weights, result["endmembers"].values, axes=(0, 0)))
+        absorbed = -result["endmembers"].values.astype(np.float32)
+        picture = np.exp(np.tensordot(weights.astype(np.float32), absorbed, axes=(0, 0)))
     elif is_stained(result):
         picture = _absorbed(weights / _scales(weights, valid), hues)
     elif quantity(result) == "counts":
