@@ -13,7 +13,7 @@ help:
 	@echo "make test          install what the tests need into .venv, then ruff, mypy and pytest"
 	@echo "make bench         time everything beside its peers, in an environment of its own (.venv-bench); ten minutes"
 	@echo "make format        format the code and mend what the linter can mend"
-	@echo "make screenshots   draw the pictures of the napari plugin into docs/screenshots"
+	@echo "make screenshots   draw the pictures of the napari plugin into build/ and docs/"
 	@echo "make clean         remove .venv and everything built"
 
 demo: $(VENV)/demo.done
@@ -34,7 +34,8 @@ format: $(VENV)/test.done
 	$(RUN)/ruff check --fix unmix tests examples benchmarks
 
 screenshots: $(VENV)/test.done
-	xvfb-run -a -s "-screen 0 2000x1200x24 +extension GLX" $(RUN)/python docs/make_screenshots.py docs/screenshots
+	xvfb-run -a -s "-screen 0 2400x1400x24 +extension GLX" $(RUN)/python docs/make_screenshots.py build/screenshots
+	xvfb-run -a -s "-screen 0 2400x1400x24 +extension GLX" $(RUN)/python docs/make_screenshots.py build/screenshots --scale 1.25
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench build dist demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis

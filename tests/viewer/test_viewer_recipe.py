@@ -117,6 +117,27 @@ def test_the_command_gives_the_same_numbers(file, tmp_path, monkeypatch):
     np.testing.assert_array_equal(saved["abundances"].values, request.run(silent)["abundances"].values)
 
 
+@pytest.mark.parametrize(
+    ("key", "asked"),
+    [
+        ("tissue_he", {"stains": ("hematoxylin", "eosin"), "options": {"quantity": "brightfield"}}),
+        ("cells_lambda", {"n_endmembers": 5, "options": {"quantity": "counts"}}),
+    ],
+)
+def test_the_command_of_a_slide_and_of_dyes_gives_the_same_numbers(tmp_path, monkeypatch, key, asked):
+    from click.testing import CliRunner
+
+    from unmix.cli import main
+
+    request = request_for(sample_path(key), **asked)
+    words = shlex.split(recipe_of(request).as_command())
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(main, words[1:])
+    assert ended.exit_code == 0, ended.output
+    saved = unmix.open_result(tmp_path / f"{key}_unmixed" / "result.nc")
+    np.testing.assert_array_equal(saved["abundances"].values, request.run(silent)["abundances"].values)
+
+
 def test_the_command_of_ranges_and_numbers():
     options = {"bands": (400.0, 2450.5), "exclude": ((1340.0, 1450.0), (1790.0, 1960.0)), "anchor_fraction": 1e-5}
     command = Recipe("unmix", n_endmembers=4, options=options, file="/a b/c.hdr").as_command()

@@ -97,6 +97,9 @@ class FromLibrary(QObject):
         if isinstance(comparison, str):
             show_error(comparison)
             return
+        if names != tuple(pure.name for pure in self.dock.session.endmembers):
+            show_info("The list of endmembers has changed meanwhile; open the library again.")
+            return
         self.close()
         self.comparison = comparison
         self.dialog = NamesDialog(path.name, names, self._colours(), proposals(comparison), comparison.library.names)

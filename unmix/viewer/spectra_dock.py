@@ -125,6 +125,7 @@ class SpectraDock(SpectraControls):
         self.source = self.session.looked_at
         run = self.session.current
         self.view = None
+        self.library.close()
         self.regions.forget()
         self._bands()
         if self.source is not None:
