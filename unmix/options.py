@@ -21,7 +21,9 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 ANCHORS = ("best", "robust", "adaptive", "spa", "pspa", "snpa", "vca", "nfindr", "smoothed")
 REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
+NOISES = ("gaussian", "poisson")
 WATER_BANDS = ("auto", "keep")
+CLOUDS = ("keep", "drop")
 
 
 def option(
@@ -87,6 +89,11 @@ class Options:
         "(1350-1433, 1804-1968 nm), keep uses it.",
         choices=WATER_BANDS,
     )
+    clouds: str = option(
+        "keep",
+        "Products that mark clouds and their shadows: drop leaves those pixels out.",
+        choices=CLOUDS,
+    )
     scale: float | None = option(
         None, "Divide the values by this number, as ENVI's reflectance scale factor.", kind=float, low=0, doors=BOTH
     )
@@ -99,6 +106,11 @@ class Options:
     od_base: str = option("e", "Optical density images: base of the logarithm of the values.", choices=OD_BASES)
     background: tuple[float, ...] | None = option(
         None, "Counts: subtracted from every pixel first; one number, or one a band.", kind=tuple, unit="counts"
+    )
+    noise: str = option(
+        "gaussian",
+        "Counts: what the maps take the scatter for; poisson weighs photons by their number, gaussian all alike.",
+        choices=NOISES,
     )
     anchors: str = option(
         "best",

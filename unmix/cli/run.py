@@ -83,7 +83,7 @@ def command(
             if name in options
         }
         image = read(file, **keywords, **reading)
-        pixels = None if mask is None else read_mask(mask)
+        pixels = None if mask is None else read_mask(mask, image)
         spectra = open_library(library, library_scale)
         endmembers = known_spectra(spectra, known)
         with progress_bar() as progress:

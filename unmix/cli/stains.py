@@ -66,7 +66,7 @@ def command(
         check_folder(out, file, overwrite)
         reading = {name: options.pop(name) for name in ("quantity", "scale") if name in options}
         image = read(file, **keywords, **reading)
-        pixels = None if mask is None else read_mask(mask)
+        pixels = None if mask is None else read_mask(mask, image)
         with progress_bar() as progress:
             result = separate_stains(image, names, mask=pixels, progress=progress, **options)
         print_result(result)
