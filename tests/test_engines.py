@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+import unmix
 from unmix.batch import Recipe, run_batch
+from unmix.blocks import blocks_of
 from unmix.engines import _CURRENT, Cluster, current_cluster, on_cluster
-from unmix.errors import OptionError, WorkerError
+from unmix.errors import OptionError, ReadError, UnmixWarning, WorkerError
 from unmix.synthetic import separable_scene
 
 RECIPE = Recipe(3, formats=("csv", "geotiff"), options={"quantity": "reflectance"})
@@ -58,7 +61,6 @@ def test_workers_are_reached_from_this_machine_only(cluster: Cluster) -> None:
 
 
 def test_a_batch_on_workers_gives_the_same_bytes(cluster: Cluster, tmp_path: Path) -> None:
-    import numpy as np
     import rasterio
 
     for seed in range(4):
@@ -96,3 +98,45 @@ def test_an_address_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> No
         on_cluster(scheduler="tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_blocks_of_one_image_on_workers_give_the_same_result(cluster: Cluster, tmp_path: Path) -> None:
+    scene = separable_scene(seed=2, n_endmembers=3, n_bands=40, shape=(400, 90)).image.values.astype(np.float32)
+    scene[10:20, 5:9] = np.nan
+    np.save(tmp_path / "scene.npy", scene)
+    mask = np.ones(scene.shape[:2], bool)
+    mask[100:130] = False
+    image = unmix.read(tmp_path / "scene.npy", quantity="reflectance")
+    assert len(blocks_of(image)) > 3
+    here = unmix.unmix(image, 3, mask=mask)
+    seen: list[tuple[str, int, int]] = []
+    with on_cluster(scheduler=cluster.client.scheduler.address):
+        there = unmix.unmix(image, 3, mask=mask, out=tmp_path / "out", progress=lambda *now: seen.append(now))
+    for name in here.data_vars:
+        np.testing.assert_array_equal(there[name], here[name], err_msg=str(name))
+    assert {key: there.attrs[key] for key in ("relative_error", "n_valid")} == {
+        key: here.attrs[key] for key in ("relative_error", "n_valid")
+    }
+    assert ("abundances", len(blocks_of(image)), len(blocks_of(image))) in seen
+    assert not [path.name for path in tmp_path.rglob(".unmix-parts-*")]
+
+
+def test_an_image_in_memory_is_worked_on_here(cluster: Cluster) -> None:
+    scene = separable_scene(seed=2, n_endmembers=3, n_bands=12, shape=(16, 20)).image
+    with on_cluster(scheduler=cluster.client.scheduler.address), pytest.warns(UnmixWarning, match="worked on here"):
+        there = unmix.unmix(scene, 3)
+    np.testing.assert_array_equal(there["abundances"], unmix.unmix(scene, 3)["abundances"])
+
+
+def test_an_error_of_a_block_is_told_as_it_is(cluster: Cluster, tmp_path: Path) -> None:
+    scene = separable_scene(seed=2, n_endmembers=3, n_bands=40, shape=(400, 90)).image.values.astype(np.float32)
+    np.save(tmp_path / "scene.npy", scene)
+    image = unmix.read(tmp_path / "scene.npy", quantity="reflectance")
+    endmembers = unmix.find_endmembers(image, 3)
+
+    def cut_short(stage: str, done: int, total: int) -> None:
+        if stage == "abundances" and done == 0:
+            os.truncate(tmp_path / "scene.npy", 5_000)
+
+    with on_cluster(scheduler=cluster.client.scheduler.address), pytest.raises(ReadError, match="has changed since"):
+        unmix.map_abundances(image, endmembers, progress=cut_short)

@@ -114,6 +114,16 @@ def test_white_point_becomes_plain_floats() -> None:
     assert Options(white_point=np.array([250, 251, 252], "u1")).white_point == (250.0, 251.0, 252.0)
 
 
+@pytest.mark.parametrize("background", [-1, (1, -1), (), "4", float("nan"), float("inf"), True, ("a",)])
+def test_bad_background(background: Any) -> None:
+    assert "background" in refused(background=background)
+
+
+def test_background_is_one_number_or_one_a_band() -> None:
+    assert Options(background=4).background == (4.0,)
+    assert Options(background=np.array([1, 2], "u2")).background == (1.0, 2.0)
+
+
 @pytest.mark.parametrize(("wrong", "right"), [("constrain", "constraint"), ("anchor_fractions", "anchor_fraction")])
 def test_unknown_keyword_names_the_nearest(wrong: str, right: str) -> None:
     assert f"Did you mean {right}?" in refused(**{wrong: 1})

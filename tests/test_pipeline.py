@@ -255,6 +255,9 @@ def test_counts_sum_to_one_and_background_is_subtracted() -> None:
     plain = unmix.unmix(values, endmembers=E, quantity="counts")
     raised = unmix.unmix(values + 7, endmembers=E, quantity="counts", background=7)
     np.testing.assert_allclose(raised["abundances"], plain["abundances"], atol=1e-3)
+    level = np.linspace(3, 30, 10)
+    uneven = unmix.unmix(values + level, endmembers=E, quantity="counts", background=level)
+    np.testing.assert_allclose(uneven["abundances"], plain["abundances"], atol=1e-3)
     np.testing.assert_allclose(pixels(plain, "abundances"), A, rtol=1e-4, atol=1e-4)
 
 

@@ -129,3 +129,18 @@ def test_saved_result_reads_back_identical(tmp_path: object, image: xr.DataArray
     assert back["anchor_row"].dtype == np.int64
     assert back.coords["good_band"].dtype == bool
     assert np.isnan(back["abundances"].values[:, 2, 3]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda result: result.assign_coords(good_band=True), "'good_band' of a result has dims"),
+        (lambda result: result.assign_coords(wavelength=5.0), "'wavelength' of a result has dims"),
+        (lambda result: result.assign_coords(wavelength=("band", list("abcd"))), "holds numbers"),
+        (lambda result: result.assign_attrs(quantity=np.arange(5)), "'quantity' of a result is text"),
+    ],
+)
+def test_coordinates_and_words_that_later_steps_rely_on_are_checked(image: xr.DataArray, change, words: str) -> None:
+    result = result_of(image, Endmembers(SPECTRA, ("a", "b")))
+    with pytest.raises(DataError, match=words):
+        check_result(change(result))

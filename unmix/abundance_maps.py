@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +15,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, blocks_of, map_blocks, smaller_blocks
-from .errors import UnmixWarning
+from .blocks import Block, Progress, blocks_of, blocks_within, smaller_blocks
+from .errors import OptionError, UnmixWarning
 from .light.additive import Additive
 from .light.tables import NOTHING_CLEAR, LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
+from .nmf.poisson_abundances import PoissonProblem, poisson_problem
 from .options import Options
 from .result import Endmembers, make_endmember_set, make_result
-from .scratch import MapStore, memory_budget, scratch_folder
+from .scratch import MapStore, memory_budget, scratch_beside, scratch_folder
 from .slides.glass import Glass
+from .spread import spread_blocks
 
 OnBlock = Callable[[xr.Dataset, slice, slice], None]
 """Called as ``on_block(result, rows, columns)`` when a window of the maps is finished, by the thread that solved it;
@@ -55,7 +60,7 @@ class _Solver:
     """What every block is solved by."""
 
     rule: Additive
-    problem: AbundanceProblem
+    problem: AbundanceProblem | PoissonProblem
     divided: bool
     n_maps: int
     glass: Glass | None
@@ -63,7 +68,8 @@ class _Solver:
 
     def solve(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, Sums]:
         """Return the maps (map, h, w) of one block, and what it adds to the facts."""
-        maps = np.empty((self.n_maps, *block.shape), np.float32)
+        flat = np.empty((self.n_maps, block.shape[0] * block.shape[1]), np.float32)
+        maps = flat.reshape(self.n_maps, *block.shape)
         if self.tables is not None:
             cells = NOTHING_CLEAR if self.glass is None else self.glass.cells_of(block)
             misfit, squares, n_solved, n_glass = self.tables.solve(values, valid, cells, maps)
@@ -72,7 +78,8 @@ class _Solver:
         sums = []
         for rows in _strips(values.shape):
             tissue = valid[rows] if clear is None else valid[rows] & ~clear[rows]
-            sums.append(self._strip(values[rows], tissue, maps[:, rows]))
+            pixels = slice(rows.start * block.shape[1], rows.stop * block.shape[1])
+            sums.append(self._strip(values[rows], tissue, flat[:, pixels]))
         n_glass = 0
         if clear is not None:
             clear = clear & valid
@@ -83,18 +90,56 @@ class _Solver:
     def _strip(self, values: np.ndarray, valid: np.ndarray, maps: np.ndarray) -> Sums:
         """Solve a few rows into their place in the maps."""
         X = np.ascontiguousarray(self.rule(values))
-        A, residual, squares = self.problem.solve_with_residual(X, np.ascontiguousarray(valid).ravel())
-        r, n_empty = A.shape[1], 0
-        if self.divided:
-            total = A.sum(axis=1)
-            n_empty = int((total == 0).sum())
-            A /= np.where(total == 0, 1, total)[:, None]
-            maps[r + 1] = total.reshape(valid.shape)
-        maps[:r] = A.T.reshape(r, *valid.shape)
-        maps[r] = residual.reshape(valid.shape)
-        misfit = float(np.nansum(np.square(residual, dtype=np.float64)) * X.shape[1])
-        n_valid = int((~np.isnan(residual)).sum())
-        return Sums(misfit, float(squares.sum(dtype=np.float64)), n_valid, n_empty)
+        return Sums(*self.problem.fill_maps(X, np.ascontiguousarray(valid).ravel(), self.divided, maps))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a solver is made from; small, so that every task can carry it, and made into one once a process."""
+
+    token: str
+    rule: Additive
+    spectra: np.ndarray
+    constraint: str
+    noise: str
+    names: tuple[str, ...]
+    glass: Glass | None
+    dtype: np.dtype
+
+    def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> tuple[np.ndarray, Sums]:
+        return _solver_of(self).solve(values, valid, block)
+
+
+_SOLVERS: OrderedDict[str, _Solver] = OrderedDict()
+_KEPT = 4
+
+
+def _solver_of(work: _Work) -> _Solver:
+    solver = _SOLVERS.get(work.token)
+    if solver is None:
+        problem = _problem(work)
+        divided = work.constraint == "shade"
+        tables = None if isinstance(problem, PoissonProblem) else light_tables(work.rule, problem, work.dtype)
+        solver = _Solver(work.rule, problem, divided, len(work.names) + 1 + divided, work.glass, tables)
+        _SOLVERS[work.token] = solver
+        while len(_SOLVERS) > _KEPT:
+            _SOLVERS.popitem(last=False)
+    return solver
+
+
+def _problem(work: _Work) -> AbundanceProblem | PoissonProblem:
+    """Return what every pixel is solved by: least squares, or the likelihood of photon counts."""
+    if work.noise == "poisson":
+        return poisson_problem(work.spectra, work.names)
+    return abundance_problem(work.spectra, work.constraint, work.names)
+
+
+def _check_noise(noise: str, quantity: str, constraint: str) -> None:
+    if noise == "poisson" and (quantity != "counts" or constraint != "non_negative"):
+        raise OptionError(
+            f"noise='poisson' is for counts and non_negative abundances; these are {quantity} and {constraint}. "
+            "Leave noise= out, or say quantity='counts'."
+        )
 
 
 def solve_blocks(
@@ -137,24 +182,34 @@ def solve_blocks(
         they are kept in a store.
     """
     constraint = options.constraint_for(image.attrs["quantity"])
-    problem = abundance_problem(found.spectra[:, rule.good], constraint, found.names)
+    _check_noise(options.noise, image.attrs["quantity"], constraint)
+    work = _Work(
+        secrets.token_hex(8),
+        rule,
+        found.spectra[:, rule.good],
+        constraint,
+        options.noise,
+        found.names,
+        glass,
+        image.dtype,
+    )
     r, divided = len(found.names), constraint == "shade"
-    tables = light_tables(rule, problem, image.dtype)
-    solver = _Solver(rule, problem, divided, r + 1 + divided, glass, tables)
-    room = _room((solver.n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
+    room = _room((_solver_of(work).n_maps, image.sizes["y"], image.sizes["x"]), options, out, glass)
     maps = room.lazy() if isinstance(room, MapStore) else room
     named = {"abundances": maps[:r], "residual": maps[r], **({"brightness": maps[r + 1]} if divided else {})}
     tell = told_of_blocks(on_block, image, found, named, constraint)
 
-    def solve(values: np.ndarray, valid: np.ndarray, block: Block) -> Sums:
-        maps, sums = solver.solve(values, valid, block)
-        room[(slice(None), *block.window)] = maps
+    def keep(solved: np.ndarray, block: Block) -> None:
+        room[(slice(None), *block.window)] = solved
         tell(block)
-        return sums
 
-    blocks = blocks_of(image) if glass is None else smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
+    if glass is None:
+        blocks = blocks_within(blocks_of(image), image, memory_budget(options.memory), options.threads)
+    else:
+        blocks = smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
     seen = blocks if glass is None else [block for block in blocks if not glass.covers(block)]
-    sums = map_blocks(solve, image, blocks=seen, stage="abundances", threads=options.threads, progress=progress)
+    with nullcontext() if out is None else scratch_beside(out):
+        sums = spread_blocks(work, keep, image, seen, stage="abundances", threads=options.threads, progress=progress)
     n_skipped = image.sizes["y"] * image.sizes["x"] - sum(block.shape[0] * block.shape[1] for block in seen)
     total = summed(sums, n_skipped)
     facts = facts_of(total, image, divided)

@@ -6,6 +6,7 @@ blocks, by Dask's threads, with one BLAS thread inside a block. No answer depend
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
-from .usable_pixels import usable_pixels
+from .usable_pixels import UsablePixels, usable_pixels
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -24,6 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 BLOCK_BYTES = 64_000_000
 SAMPLE_SHARE = 0.05
+_SMALL_BLOCK = 4_000_000
 SAMPLE_LEAST = 20_000
 SAMPLE_VALUES = 50_000_000
 _GOLDEN = 0.6180339887498949
@@ -104,6 +106,22 @@ def smaller_blocks(blocks: list[Block], longest: int) -> list[Block]:
     return [Block(rows, columns) for down, across in spans for rows in down for columns in across]
 
 
+def blocks_within(blocks: list[Block], image: xr.DataArray, budget: int, threads: int | None) -> list[Block]:
+    """Cut blocks of whole rows so that those in work at a time take at most a quarter of a budget of bytes.
+
+    Tiles are left as they are: a part of one costs as much to decode as the whole.
+    """
+    share = max(_SMALL_BLOCK, budget // (4 * (threads or os.cpu_count() or 1)))
+    rows = max(1, share // (4 * image.sizes["x"] * image.sizes["band"]))
+    if any(block.shape[1] != image.sizes["x"] for block in blocks):
+        return blocks
+    return [
+        Block(slice(top, min(top + rows, block.rows.stop)), block.columns)
+        for block in blocks
+        for top in range(block.rows.start, block.rows.stop, rows)
+    ]
+
+
 def map_blocks(
     function: Callable[[np.ndarray, np.ndarray, Block], T],
     image: xr.DataArray,
@@ -158,14 +176,41 @@ def for_blocks(
         return list(compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
 
 
-def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values and the valid pixels of one block; a view where the image is in memory."""
+@dataclass(frozen=True)
+class WindowReader:
+    """One block of a file, with all that is needed to read and judge it; small, so that a task can carry it."""
+
+    source: Source
+    block: Block
+    rule: UsablePixels | None
+    valid: np.ndarray | None
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values (h, w, band) and the valid pixels (h, w)."""
+        values = self.source[(*self.block.window, slice(None))]
+        if self.valid is not None:
+            return values, self.valid
+        assert self.rule is not None
+        return values, self.rule.of(values, (slice(None), slice(None)))
+
+
+def window_reader(image: xr.DataArray, block: Block) -> WindowReader | None:
+    """Return what reads one block of a file, None where the image is in memory or was changed since it was read."""
     valid = image.coords["valid"].data
     source, rule = source_of(image.data), usable_pixels(valid)
-    if source is not None and (rule is not None or not hasattr(valid, "dask")):
-        values = source[(*block.window, slice(None))]
-        return values, valid[block.window] if rule is None else rule.of(values, block.window)
-    values, valid = image.data[block.window], valid[block.window]
+    if source is None or (rule is None and hasattr(valid, "dask")):
+        return None
+    if rule is None:
+        return WindowReader(source, block, None, valid[block.window])
+    return WindowReader(source, block, rule.within(block.window), None)
+
+
+def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values and the valid pixels of one block; a view where the image is in memory."""
+    reader = window_reader(image, block)
+    if reader is not None:
+        return reader.read()
+    values, valid = image.data[block.window], image.coords["valid"].data[block.window]
     if hasattr(values, "dask") or hasattr(valid, "dask"):
         from dask.base import compute
 

@@ -19,6 +19,7 @@ from .errors import OptionError, WorkerError
 
 TRIES = 4
 _CONNECT_SECONDS = 30
+_START_SECONDS = 180
 _PATIENCE_SECONDS = 120
 _LOOK_SECONDS = 5
 _CLOSE_SECONDS = 2
@@ -209,9 +210,9 @@ def _check_versions(client: Any) -> None:
     from importlib.metadata import version
 
     try:
-        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+        client.wait_for_workers(1, timeout=_START_SECONDS)
     except TimeoutError as error:
-        raise OptionError(f"the cluster has no worker after {_CONNECT_SECONDS} seconds. Start some.") from error
+        raise OptionError(f"the cluster has no worker after {_START_SECONDS} seconds. Start some.") from error
     ours = version("unmix")
     try:
         theirs = client.run(version, "unmix")

@@ -21,7 +21,9 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 ANCHORS = ("best", "robust", "adaptive", "spa", "pspa", "snpa", "vca", "nfindr", "smoothed")
 REFINEMENTS = ("none", "anchored")
 OD_BASES = ("e", "10")
+NOISES = ("gaussian", "poisson")
 WATER_BANDS = ("auto", "keep")
+CLOUDS = ("keep", "drop")
 
 
 def option(
@@ -87,6 +89,11 @@ class Options:
         "(1350-1433, 1804-1968 nm), keep uses it.",
         choices=WATER_BANDS,
     )
+    clouds: str = option(
+        "keep",
+        "Products that mark clouds and their shadows: drop leaves those pixels out.",
+        choices=CLOUDS,
+    )
     scale: float | None = option(
         None, "Divide the values by this number, as ENVI's reflectance scale factor.", kind=float, low=0, doors=BOTH
     )
@@ -97,7 +104,14 @@ class Options:
         doors=BOTH,
     )
     od_base: str = option("e", "Optical density images: base of the logarithm of the values.", choices=OD_BASES)
-    background: float = option(0.0, "Counts: this value is subtracted from every pixel first.", low=0, unit="counts")
+    background: tuple[float, ...] | None = option(
+        None, "Counts: subtracted from every pixel first; one number, or one a band.", kind=tuple, unit="counts"
+    )
+    noise: str = option(
+        "gaussian",
+        "Counts: what the maps take the scatter for; poisson weighs photons by their number, gaussian all alike.",
+        choices=NOISES,
+    )
     anchors: str = option(
         "best",
         "Scene fit: how anchors are found; best lets several searches compete, the others are single searches.",
@@ -246,4 +260,14 @@ def _positive(name: str, value: Any) -> tuple[float, ...]:
     return numbers_
 
 
-_RANGES = {"bands": _range, "exclude": _ranges, "white_point": _positive}
+def _levels(name: str, value: Any) -> tuple[float, ...]:
+    try:
+        numbers_ = tuple(float(v) for v in ([value] if isinstance(value, numbers.Real) else _members(value)))
+    except (TypeError, ValueError):
+        raise OptionError(f"{name}={value!r}: give one number of counts, or one a band.") from None
+    if isinstance(value, bool) or not numbers_ or not all(0 <= v < _HUGE for v in numbers_):
+        raise OptionError(f"{name}={value!r}: every number must be finite and not negative.")
+    return numbers_
+
+
+_RANGES = {"bands": _range, "exclude": _ranges, "white_point": _positive, "background": _levels}

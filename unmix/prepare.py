@@ -15,7 +15,7 @@ from .errors import OptionError, UnmixWarning
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
 from .light.bands import select_bands
-from .light.pixels import require_valid, with_mask
+from .light.pixels import require_valid, with_mask, without_clouds
 from .options import Options
 from .readers import read
 from .result import Endmembers
@@ -72,7 +72,7 @@ def open_image(source: Any, options: Options) -> xr.DataArray:
 
 def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress | None) -> Prepared:
     """Decide which pixels and bands count and how their values become additive."""
-    image = with_mask(image, mask)
+    image = with_mask(image if options.clouds == "keep" else without_clouds(image), mask)
     _say_what_was_guessed(image)
     slide = judge_slide(image, threads=options.threads, progress=progress) if mask is None else None
     judged = image if slide is None else slide.image

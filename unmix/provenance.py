@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import xarray as xr
 
 from .errors import UnmixWarning
 
+_HASHED_PIXELS = 10_000
 _PACKAGES = ("unmix", "numpy", "scipy", "numba", "xarray", "dask")
 
 
@@ -53,11 +56,16 @@ def provenance(
 ) -> dict[str, Any]:
     """Return everything that made a result, ready for JSON."""
     return {
-        "versions": _versions(),
+        "versions": dict(_versions()),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": _source(image, sample),
-        "image": {"shape": list(image.shape), "dtype": str(image.dtype), "quantity": image.attrs["quantity"]},
+        "image": {
+            "shape": list(image.shape),
+            "dtype": str(image.dtype),
+            "quantity": image.attrs["quantity"],
+            **{key: str(image.attrs[key]) for key in ("water_bands", "acquired") if key in image.attrs},
+        },
         "quantity_guessed": bool(image.attrs.get("quantity_guessed", 0)),
         "options": dict(options),
         "fit": dict(notes),
@@ -67,19 +75,22 @@ def provenance(
     }
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> MappingProxyType[str, str]:
+    """Return the versions of what runs here; looked up once, because that reads every package's metadata."""
     found = {}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    return found
+    return MappingProxyType(found)
 
 
 def _source(image: xr.DataArray, sample: np.ndarray) -> dict[str, Any]:
-    about: dict[str, Any] = {"sample_sha256": hashlib.sha256(np.ascontiguousarray(sample)).hexdigest()}
-    about["sample_pixels"] = len(sample)
+    hashed = np.ascontiguousarray(sample[:: max(1, len(sample) // _HASHED_PIXELS)])
+    about: dict[str, Any] = {"sample_sha256": hashlib.sha256(hashed.view(np.uint8)).hexdigest()}
+    about["sample_pixels"] = len(hashed)
     if "name" in image.attrs:
         about["name"] = str(image.attrs["name"])
     path = image.attrs.get("source")

@@ -156,6 +156,14 @@ def check_result(result: xr.Dataset) -> xr.Dataset:
         raise DataError(f"abundances are float32; found {result['abundances'].dtype}.")
     if "provenance" not in result.attrs:
         raise DataError("a result has the attribute 'provenance'.")
+    for name in BAND_COORDS:
+        if name in result.coords and result[name].dims != ("band",):
+            raise DataError(f"'{name}' of a result has dims ('band',); found {result[name].dims}.")
+        if name in ("wavelength", "fwhm") and name in result.coords and result[name].dtype.kind not in "fiu":
+            raise DataError(f"'{name}' of a result holds numbers; found {result[name].dtype}.")
+    for name in ("quantity", "constraint", "provenance"):
+        if name in result.attrs and not isinstance(result.attrs[name], str):
+            raise DataError(f"the attribute '{name}' of a result is text; found {type(result.attrs[name]).__name__}.")
     return result
 
 

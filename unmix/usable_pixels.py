@@ -26,6 +26,10 @@ class UsablePixels:
         usable = usable_of(flat, self.good, self.nodata).reshape(values.shape[:-1])
         return usable if self.mask is None else usable & self.mask[where]
 
+    def within(self, window: tuple[slice, slice]) -> UsablePixels:
+        """Return the rule of a window of the image."""
+        return self if self.mask is None else replace(self, mask=self.mask[window])
+
 
 _RULES: dict[str, UsablePixels] = {}
 

@@ -14,6 +14,7 @@ from unmix.errors import DataError, OptionError, UnmixError
 from unmix.image import as_image
 from unmix.light.additive import additive_rule
 from unmix.metrics import match_endmembers, spectral_angle
+from unmix.synthetic import hyperspectral_scene
 
 SHAPE = (24, 30)
 
@@ -307,6 +308,15 @@ def test_as_many_endmembers_as_bands() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ real data
+
+
+def test_as_many_endmembers_as_bands_leave_nothing_to_tell_noise_by() -> None:
+    scene = hyperspectral_scene(2002, 3)
+    bands = [10, 40, 80]
+    image = as_image(scene.image.values[..., bands], quantity="reflectance")
+    result = unmix.unmix(image, 3)
+    _, angles = match_endmembers(result["endmembers"].values, scene.endmembers[:, bands])
+    assert np.degrees(angles).max() < 3
 
 
 @pytest.mark.realdata

@@ -123,6 +123,10 @@ def test_background_is_subtracted_from_counts_only() -> None:
     values = np.full((2, 2, 5), 10.0)
     rule, _ = rule_of(as_image(values, quantity="counts"), background=4)
     np.testing.assert_array_equal(rule(values), 6)
+    rule, _ = rule_of(as_image(values, quantity="counts"), background=(1, 2, 3, 4, 5))
+    np.testing.assert_array_equal(rule(values)[0], [9, 8, 7, 6, 5])
+    with pytest.raises(OptionError, match="background has 3 values"):
+        rule_of(as_image(values, quantity="counts"), background=(1, 2, 3))
     rule, _ = rule_of(as_image(values, quantity="radiance"), background=4)
     np.testing.assert_array_equal(rule(values), 10)
 

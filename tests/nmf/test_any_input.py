@@ -23,6 +23,7 @@ from unmix.nmf import (
     refine_jointly,
     smoothed_successive_projection,
     solve_abundances,
+    solve_poisson_abundances,
     successive_nonnegative_projection,
     successive_projection,
     vertex_component_analysis,
@@ -58,6 +59,7 @@ def estimator(X: object, r: int = 3) -> np.ndarray:
 
 SOLVERS: dict[str, Solver] = {
     "solve_abundances": lambda X, r=3: solve_abundances(X, E[:r]),
+    "solve_poisson_abundances": lambda X, r=3: solve_poisson_abundances(X, E[:r]),
     "kkt_residual": lambda X, r=3: kkt_residual(X, SHARES[:, :r], E[:r], "non_negative"),
     "successive_projection": partial(anchors, successive_projection),
     "smoothed_successive_projection": lambda X, r=3: smoothed_successive_projection(X, r, 1)[0],
@@ -72,7 +74,11 @@ SOLVERS: dict[str, Solver] = {
     **{f"find_anchors {name}": partial(anchors, partial(find_anchors, method=name)) for name in ANCHOR_METHODS},
 }
 SYMMETRIC = ("factorise_symmetric",)
-SIZED = [name for name in SOLVERS if name not in ("solve_abundances", "kkt_residual", "refine", "refine_jointly")]
+SIZED = [
+    name
+    for name in SOLVERS
+    if name not in ("solve_abundances", "solve_poisson_abundances", "kkt_residual", "refine", "refine_jointly")
+]
 
 
 def data_for(name: str) -> np.ndarray:
@@ -137,7 +143,7 @@ def test_values_that_are_none_are_refused_or_stay_out_of_the_answer(name: str, b
         found = quietly(name, data)
     if found is not None:
         assert bad != "all NaN" or np.isnan(found).all()
-        by_pixel = name in ("solve_abundances", "kkt_residual")
+        by_pixel = name in ("solve_abundances", "solve_poisson_abundances", "kkt_residual")
         assert np.isfinite(np.delete(found, 3, axis=0) if by_pixel and bad != "all NaN" else found).all() or (
             bad == "all NaN"
         )

@@ -33,6 +33,7 @@ FILES = {
     ),
     "formats/emit_unmix_ex": ((10, 10, 285), "reflectance", (381.0055927, 2492.9238809), 100, "taken as nanometres"),
     "formats/enmap_potsdam_tile_128_128.tif": ((32, 32, 224), "reflectance", (418.24, 2445.53), 1024, None),
+    "formats/delmic_test_hyperspectral.h5": ((4, 4, 512), "unknown", (376.31634521484375, 820.8825073242189), 16, None),
     "formats/landsat_rgb_byte.tif": ((718, 791, 3), "unknown", None, 383115, None),
     "hyperspectral/samson.npz": ((95, 95, 156), "reflectance", (401, 889), 9025, None),
     "hyperspectral/jasper_ridge.npz": ((100, 100, 198), "reflectance", (408.52017937, 2452.46636771), 10000, None),
@@ -109,7 +110,6 @@ def test_every_real_file_is_read_or_refused(real_data):
         ("hyperspectral/jasper_end4.mat", "Choose one by key="),
         ("hyperspectral/urban_gt_only.npz", "has no image"),
         ("hyperspectral/usgs_1995.npz", "has no image"),
-        ("formats/delmic_test_hyperspectral.h5", "several datasets with three axes"),
     ],
 )
 def test_what_is_no_image_is_refused_by_name(real_data, name, said):
@@ -118,8 +118,12 @@ def test_what_is_no_image_is_refused_by_name(real_data, name, said):
 
 
 def test_cathodoluminescence_cube_is_bands_first(real_data):
-    image = unmix.read(real_data / "formats/delmic_test_hyperspectral.h5", key="Acquisition2/ImageData/Image")
+    image = unmix.read(real_data / "formats/delmic_test_hyperspectral.h5")
+    assert image.identical(
+        unmix.read(real_data / "formats/delmic_test_hyperspectral.h5", key="Acquisition2/ImageData/Image")
+    )
     assert image.shape == (4, 4, 512)
+    assert image.coords["y"].attrs["units"] == "um"
     np.testing.assert_allclose(image.coords["wavelength"].values[[0, -1]], [376.31634521, 820.88250732])
     assert (int(image.min()), int(image.max())) == (262, 364)
 

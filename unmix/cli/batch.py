@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 
 from .batch_progress import told_progress
 from .console import reported
+from .engine import engine
 from .flags import (
     chosen_options,
     engine_flags,
@@ -84,13 +84,10 @@ def command(files: tuple[str, ...], listed: Any, out: Path, dry_run: bool, debug
 def _run(sources: list[str], out: Path, recipe: Any, policy: Any, given: dict[str, Any], debug: bool) -> int:
     """Run the batch, say what became of it, and return the exit code."""
     from ..batch import Interrupted, run_batch
-    from ..engines import on_cluster
 
-    workers, scheduler = given["workers"], given["scheduler"]
     with reported("batch", debug, code=2):
-        engine: Any = nullcontext() if workers is None and scheduler is None else on_cluster(workers, scheduler)
         try:
-            with engine, told_progress() as watch:
+            with engine(given["workers"], given["scheduler"]), told_progress() as watch:
                 summary = run_batch(sources, out, recipe, policy, watch)
         except Interrupted as stopped:
             _say_summary(stopped.summary, out)
@@ -107,7 +104,6 @@ def _refuse_what_contradicts(given: dict[str, Any]) -> None:
         ("retry_failed", "force"),
         ("shared_fit", "given_from"),
         ("fail_fast", "max_failures"),
-        ("workers", "scheduler"),
         ("stains", "n_endmembers"),
         ("stains", "library"),
     ):

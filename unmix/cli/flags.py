@@ -48,6 +48,7 @@ _TUPLES: dict[str, tuple[click.ParamType, bool]] = {
     "bands": (Range(), False),
     "exclude": (Range(), True),
     "white_point": (Numbers(), False),
+    "background": (Numbers(), False),
 }
 
 

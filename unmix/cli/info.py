@@ -42,9 +42,14 @@ def _facts(image: Any) -> list[tuple[str, str]]:
         ("quantity", f"{image.attrs['quantity']}{guessed}"),
         ("good bands", f"{int(good.sum())} of {n_bands}"),
         _spectral_range(image),
+        ("acquired", str(image.attrs.get("acquired", ""))),
+        ("clouds", "marked; --clouds drop leaves them out" if "cloud" in image.coords else ""),
     ]
     size = pixel_size(image)
-    if size is not None:
+    if "latitude" in image.coords or "geolocation" in image.attrs:
+        laid = "; its maps are laid out on the ground when written" if "geolocation" in image.attrs else ""
+        facts.append(("place", f"as the sensor saw it{laid}"))
+    elif size is not None:
         facts.append(("pixel", f"{size[0]:g} x {size[1]:g} {size[2]}"))
     if "spatial_ref" in image.coords:
         about = image.coords["spatial_ref"].attrs

@@ -63,7 +63,7 @@ def command(
         figure = out or Path(f"{file.stem}_rank.png")
         check_outputs([figure], overwrite=overwrite, source=file)
         image = read(file, **keywords, **reading)
-        pixels = None if mask is None else read_mask(mask)
+        pixels = None if mask is None else read_mask(mask, image)
         with progress_bar() as progress:
             estimate = estimate_rank(image, max_rank, mask=pixels, restarts=restarts, seed=seed, progress=progress)
         _print(estimate, file.name)

@@ -9,7 +9,8 @@ import click
 
 from ..scratch import scratch_beside
 from .console import progress_bar, reported
-from .flags import chosen_options, format_flag, library_flags, option_flags, source_flags, source_keywords
+from .engine import engine
+from .flags import chosen_options, engine_flags, format_flag, library_flags, option_flags, source_flags, source_keywords
 
 _EPILOG = """Examples:
 
@@ -38,6 +39,7 @@ _EPILOG = """Examples:
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
 @library_flags
 @format_flag
+@engine_flags
 @click.option("--overwrite", is_flag=True, help="Replace earlier outputs in the folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @source_flags
@@ -51,6 +53,8 @@ def command(
     known: str | None,
     library_scale: float | None,
     formats: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
     overwrite: bool,
     debug: bool,
     key: str | None,
@@ -64,7 +68,7 @@ def command(
         raise click.UsageError("--known names spectra of a library: give --library too.")
     options = chosen_options(given, "run")
     keywords = source_keywords(key, series, level, region)
-    with reported(str(file), debug), scratch_beside(out):
+    with reported(str(file), debug), scratch_beside(out), engine(workers, scheduler):
         from ..library_names import known_spectra
         from ..pipeline import unmix
         from ..readers import read
@@ -79,7 +83,7 @@ def command(
             if name in options
         }
         image = read(file, **keywords, **reading)
-        pixels = None if mask is None else read_mask(mask)
+        pixels = None if mask is None else read_mask(mask, image)
         spectra = open_library(library, library_scale)
         endmembers = known_spectra(spectra, known)
         with progress_bar() as progress:

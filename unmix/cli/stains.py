@@ -9,7 +9,8 @@ import click
 
 from ..scratch import scratch_beside
 from .console import progress_bar, reported
-from .flags import chosen_options, format_flag, option_flags, source_flags, source_keywords, stain_names
+from .engine import engine
+from .flags import chosen_options, engine_flags, format_flag, option_flags, source_flags, source_keywords, stain_names
 
 _EPILOG = """Examples:
 
@@ -31,6 +32,7 @@ _EPILOG = """Examples:
 )
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
 @format_flag
+@engine_flags
 @click.option("--overwrite", is_flag=True, help="Replace earlier outputs in the folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @source_flags
@@ -41,6 +43,8 @@ def command(
     out: Path,
     mask: Path | None,
     formats: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
     overwrite: bool,
     debug: bool,
     key: str | None,
@@ -53,7 +57,7 @@ def command(
     options = chosen_options(given, "stains")
     keywords = source_keywords(key, series, level, region)
     names = stain_names(stains)
-    with reported(str(file), debug), scratch_beside(out):
+    with reported(str(file), debug), scratch_beside(out), engine(workers, scheduler):
         from ..pipeline import separate_stains
         from ..readers import read
         from ..readers.mask import read_mask
@@ -62,7 +66,7 @@ def command(
         check_folder(out, file, overwrite)
         reading = {name: options.pop(name) for name in ("quantity", "scale") if name in options}
         image = read(file, **keywords, **reading)
-        pixels = None if mask is None else read_mask(mask)
+        pixels = None if mask is None else read_mask(mask, image)
         with progress_bar() as progress:
             result = separate_stains(image, names, mask=pixels, progress=progress, **options)
         print_result(result)

@@ -1,7 +1,8 @@
 """The clean scene without pure pixels: pixel anchors do not enclose it, so its simplex is found by volume instead.
 
 A gate decides, from the image alone: the noise of every abundance is below 0.03, and more than 5 % of the pixels lie
-outside the simplex of the best pixel anchors. Neither holds on any real scene tried; both hold on clean mixtures.
+outside the simplex of the best pixel anchors. Neither holds on any real scene tried; both hold on clean mixtures. As
+many endmembers as bands leave no band to tell the noise by, and the gate stays shut.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def enclosing_simplex(
     `members` are the flat pixels behind the best pixel anchors: what they enclose needs no other simplex.
     """
     r = pixels.seen.shape[2]
-    if r < 3 or _share_outside_cone(pixels, members, space) <= _LEAST_OUTSIDE:
+    if not 3 <= r < len(space.variances) or _share_outside_cone(pixels, members, space) <= _LEAST_OUTSIDE:
         return None
     lift = lift_at_equal_brightness(pixels.seen, pixels.directions @ space.mean)
     start = _lifted(lift, pixels, members, space)

@@ -28,8 +28,8 @@ class Additive:
         Bands of the image.
     white_point : ndarray, shape (n_good,), optional
         Brightfield: light without stain.
-    background : float
-        Counts: subtracted from every value.
+    background : ndarray, shape (n_good,), optional
+        Counts: subtracted from every value of a band.
     factor : float
         Optical density: ln 10 where values are log10, else 1.
     """
@@ -38,7 +38,7 @@ class Additive:
     good: np.ndarray
     n_bands: int
     white_point: np.ndarray | None = None
-    background: float = 0.0
+    background: np.ndarray | None = None
     factor: float = 1.0
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
@@ -51,8 +51,8 @@ class Additive:
             return to_optical_density(values, self.white_point)
         if values.dtype not in (np.float32, np.float64):
             values = values.astype(np.float64 if values.dtype.newbyteorder("=") == np.float64 else np.float32)
-        if self.background:
-            values = values - values.dtype.type(self.background)
+        if self.background is not None:
+            values = values - self.background.astype(values.dtype)
         if self.factor != 1.0:
             values = values * values.dtype.type(self.factor)
         return values
@@ -78,8 +78,17 @@ def additive_rule(image: xr.DataArray, sample: np.ndarray, options: Any) -> tupl
         raise OptionError(f"white_point= is for brightfield images; this one is {quantity}.")
     if quantity == "optical_density":
         return Additive(quantity, good, n_bands, factor=math.log(10) if options.od_base == "10" else 1.0), {}
-    background = options.background if quantity == "counts" else 0.0
+    background = background_by_band(options.background, good, n_bands) if quantity == "counts" else None
     return Additive(quantity, good, n_bands, background=background), {}
+
+
+def background_by_band(given: tuple[float, ...] | None, good: np.ndarray, n_bands: int) -> np.ndarray | None:
+    """Return what is subtracted from each good band of n_bands, given as one number for all or one a band."""
+    if given is None or not any(given):
+        return None
+    if len(given) not in (1, n_bands):
+        raise OptionError(f"background has {len(given)} values; give one, or one for each of the {n_bands} bands.")
+    return np.broadcast_to(np.asarray(given, np.float64), (n_bands,))[good]
 
 
 def _white_point(image: xr.DataArray, sample: np.ndarray, given: tuple[float, ...] | None) -> np.ndarray:

@@ -29,6 +29,16 @@ def with_mask(image: xr.DataArray, mask: Any | None) -> xr.DataArray:
     return image.assign_coords(valid=(("y", "x"), masked(image.coords["valid"].data, mask.astype(bool))))
 
 
+def without_clouds(image: xr.DataArray) -> xr.DataArray:
+    """Return the image with the pixels made invalid that its product marks as cloud or a cloud's shadow."""
+    if "cloud" not in image.coords:
+        raise OptionError("clouds='drop' needs an image whose product marks clouds, and this one does not. Give mask=.")
+    clear = ~np.asarray(image.coords["cloud"].values, bool)
+    if not clear.any():
+        raise DataError("every pixel is marked as cloud or shadow; say clouds='keep' to use them.")
+    return with_mask(image, clear)
+
+
 def require_valid(n_valid: int, image: xr.DataArray) -> None:
     """Raise `DataError` when no sampled pixel is valid."""
     if n_valid == 0:

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "abundances": ["solve_abundances"],
         "optimality": ["kkt_residual"],
+        "poisson_abundances": ["solve_poisson_abundances"],
         "anchors": ["successive_projection", "smoothed_successive_projection"],
         "anchor_methods": ["find_anchors"],
         "n_findr": ["nfindr"],

@@ -22,7 +22,7 @@ from ..errors import DataError, OptionError, UnmixWarning
 from .threads import over_rows, thread_count
 
 if TYPE_CHECKING:
-    from .kernels import Programme
+    from .abundance_kernels import Programme
 
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 """The names, in the order of the numbers that the kernels know them by."""
@@ -56,7 +56,7 @@ class AbundanceProblem:
 
     def solve(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
         """Return the abundances (n, r) of the rows of X (n, b), in the dtype of X; NaN rows stay NaN."""
-        from .kernels import abundances_of_rows
+        from .abundance_kernels import abundances_of_rows
 
         A = np.empty((len(X), len(self.E)), X.dtype)
         Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self._programme
@@ -69,19 +69,35 @@ class AbundanceProblem:
         Returns the abundances (n, r) and the root mean square residuals (n,), both NaN elsewhere, and the rows' sums of
         squares (n,), zero elsewhere.
         """
-        from .kernels import solve_tiles
+        from .abundance_kernels import solve_tiles
 
         A = np.empty((len(X), len(self.E)), X.dtype)
         residual, squares = np.empty(len(X), X.dtype), np.empty(len(X), X.dtype)
-        Q, E = np.ascontiguousarray(self.Q.T, X.dtype), np.zeros((-(-len(self.E) // 4) * 4, X.shape[1]), X.dtype)
-        E[: len(self.E)] = self.E
-        tile = max(16, _TILE_BYTES // max(1, X.shape[1] * X.dtype.itemsize))
-        solve_tiles(X, valid, E, Q, self._programme, tile, A, residual, squares)
+        solve_tiles(X, valid, *self._matrices(X), self._programme, _tile_rows(X), A, residual, squares)
         return A, residual, squares
+
+    def fill_maps(
+        self, X: np.ndarray, valid: np.ndarray, divided: bool, maps: np.ndarray
+    ) -> tuple[float, float, int, int]:
+        """Solve the rows of X (n, b) that are `valid` (n,) into maps (r + 1 + divided, n), NaN where they are not.
+
+        The maps are the abundances, `divided` by their sum or not, the root mean square residual, and the sum. Returns
+        the sum of squared residuals, that of squared values, how many rows were solved, and how many have a sum of 0.
+        """
+        from .abundance_kernels import map_tiles
+
+        sums = map_tiles(X, valid, *self._matrices(X), self._programme, _tile_rows(X), divided, maps)
+        return float(sums[0]), float(sums[1]), int(sums[2]), int(sums[3])
+
+    def _matrices(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return E with rows of zeros up to a multiple of four, and Q', in the dtype of X."""
+        E = np.zeros((-(-len(self.E) // 4) * 4, X.shape[1]), X.dtype)
+        E[: len(self.E)] = self.E
+        return E, np.ascontiguousarray(self.Q.T, X.dtype)
 
     @property
     def _programme(self) -> Programme:
-        from .kernels import Programme
+        from .abundance_kernels import Programme
 
         rank, r = self.R.shape
         direct = self.with_all is not None and self.max_active == 0
@@ -90,6 +106,11 @@ class AbundanceProblem:
         return Programme(
             self.R, self.G, M, M1, m1, self.free, self.one, code, direct, self.use_table, self.max_active
         )  # fmt: skip
+
+
+def _tile_rows(X: np.ndarray) -> int:
+    """Return how many rows stay in cache between solving them and taking their residuals."""
+    return max(16, _TILE_BYTES // max(1, X.shape[1] * X.dtype.itemsize))
 
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:

@@ -39,6 +39,8 @@ def _formats() -> tuple[Format, ...]:
         Format("MATLAB .mat", "matlab", (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), ("key",)),
         Format("HDF5, NetCDF 4", "hdf5", (b"\x89HDF\r\n\x1a\n",), hdf5_names, ("key",)),
         Format("Zarr", "zarr_store", (), (".zarr",), ("key",)),
+        Format("imzML", "imzml", (), (".imzml",), ("key",)),
+        Format("Raman map (text)", "raman_text", (), ()),
         Format("product metadata (XML, MTL)", "products.metadata", (b"<?xml", b"GROUP = L"), (".xml",), ("series",)),
     )  # fmt: skip
 

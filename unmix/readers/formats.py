@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import OptionError, ReadError
 from .envi import find_header
 from .naming import one_line, shown
+from .raman_text import is_map
 from .request import Request
 
 _HEAD_BYTES = 4096
@@ -56,20 +57,24 @@ class Format:
 
 def find_format(path: Path, formats: Sequence[Format]) -> Format:
     """Return the format of a file, or raise `ReadError` saying what it is or which formats there are."""
-    if os.path.isdir(path):  # a name too long for the disk is no folder either
+    if os.path.isdir(path):  # never raises, as Path.is_dir does for a name that is too long
         return _folder_format(path, formats)
     head, size = _head(path)
     if path.suffix.lower() == _MIRAX and head.startswith(_JPEG):
         return next(f for f in formats if _MIRAX in f.suffixes)
+    if b"<mzML" in head or (path.suffix.lower() == ".imzml" and head.lstrip(b"\xef\xbb\xbf").startswith(b"<?xml")):
+        return next(f for f in formats if f.module == "imzml")
+    _refuse_virtual(path, head)
     known = next((f for f in formats if any(head.startswith(start) for start in f.starts)), None)
     if known is not None:
         return known
-    _refuse_virtual(path, head)
     by_module = {f.module: f for f in formats}
     if "hdf5" in by_module and _is_hdf5_behind_a_block(path, size):
         return by_module["hdf5"]
     if path.suffix.lower() == ".hdr" or find_header(path) is not None:
         return by_module["envi"]
+    if is_map(head):
+        return by_module["raman_text"]
     if size == 0:
         raise ReadError(f"{shown(path)} is empty (0 bytes).")
     for start, what in _REFUSED:

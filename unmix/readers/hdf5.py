@@ -16,7 +16,7 @@ from ..errors import ReadError
 from ..grid_mapping import plain_text
 from .cf_place import place_by_cf
 from .describe import make_image
-from .hdf5_file import Hdf5Cube, datasets_of, opened
+from .hdf5_file import Hdf5Cube, datasets_of, is_bare_dimension, opened
 from .hdf5_layout import axes_of, calibrated, described_by
 from .naming import shown
 from .products import product_of
@@ -36,7 +36,11 @@ def read(path: Path, request: Request) -> xr.DataArray:
         vectors = {
             name.rsplit("/", 1)[-1]: data
             for name, data in found.items()
-            if data.ndim == 1 and data.shape[0] in dataset.shape and data.shape[0] > 1 and data.dtype.kind in "uifb"
+            if data.ndim == 1
+            and data.shape[0] in dataset.shape
+            and data.shape[0] > 1
+            and data.dtype.kind in "uifb"
+            and not is_bare_dimension(data)
         }
         axes = axes_of(dataset, vectors, path)
         raw = Hdf5Cube.of(dataset, path, axes)

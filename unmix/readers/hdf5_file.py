@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ReadError
+from ..grid_mapping import plain_text
 from .limits import check_decoded_size
 from .naming import one_line, shown
 
@@ -113,6 +114,11 @@ def datasets_of(file: Any, path: Path) -> dict[str, Any]:
             if len(seen) > _MAX_OBJECTS:
                 raise ReadError(f"{shown(path)} holds more than {_MAX_OBJECTS} objects.")
     return found
+
+
+def is_bare_dimension(dataset: Any) -> bool:
+    """Return whether a dataset only gives a dimension of NetCDF its length and holds no numbers."""
+    return plain_text(dataset.attrs.get("NAME")).startswith("This is a netCDF dimension but not a netCDF variable")
 
 
 def check_stored_here(dataset: Any, path: Path) -> None:

@@ -18,7 +18,7 @@ from ..named_axes import letter_of
 from ..spectral_axis import SpectralAxis, in_nanometres, other_axis
 from .companions import describe_by
 from .describe import Description
-from .hdf5_file import plain_array
+from .hdf5_file import is_bare_dimension, plain_array
 from .naming import shown
 
 _COMPANION_SIZE = 100_000
@@ -97,7 +97,12 @@ def _spectral(
     scales = [scale for scale in dataset.dims[band].values() if isinstance(scale, h5py.Dataset)]
     named = [vectors[name] for name in ("wavelength", "wavelengths") if name in arrays]
     for data in [*scales, *named]:
-        if data.shape != (dataset.shape[band],) or data.dtype.kind not in "uif" or data.size > _COMPANION_SIZE:
+        if (
+            is_bare_dimension(data)
+            or data.shape != (dataset.shape[band],)
+            or data.dtype.kind not in "uif"
+            or data.size > _COMPANION_SIZE
+        ):
             continue
         values = plain_array(data, path).astype(np.float64)
         unit = plain_text(data.attrs.get("units", data.attrs.get("UNIT", "")))

@@ -6,19 +6,25 @@ import os
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from ..errors import ReadError
+from ..grid_mapping import crs_of, transform_of
 
+_OFF = 0.05
 _MOST_PIXELS = 1 << 31
 
 
-def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
+def read_mask(path: str | os.PathLike[str], image: xr.DataArray | None = None) -> np.ndarray:
     """Read a mask: a single-band TIFF, PNG or ``.npy`` in which zero leaves a pixel out.
 
     Parameters
     ----------
     path : path
         The file.
+    image : DataArray, optional
+        The image it is for. Where both lie on a map, the mask is held to the image's grid and cut to the image, so that
+        one mask of a scene serves every part of it.
 
     Returns
     -------
@@ -28,7 +34,7 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     Raises
     ------
     ReadError
-        The file is missing, is not one of these, or holds more than one value a pixel.
+        The file is missing, is not one of these, holds more than one value a pixel, or lies elsewhere than the image.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,7 +59,40 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
         raise ReadError(
             f"{path}: a mask has one number a pixel; this file holds {values.dtype} of shape {values.shape}."
         )
-    return np.nan_to_num(np.asarray(values)) != 0
+    used: np.ndarray = np.nan_to_num(np.asarray(values)) != 0
+    if image is None or start[:2] not in (b"II", b"MM"):
+        return used
+    return _on_grid_of(image, used, path)
+
+
+def _on_grid_of(image: xr.DataArray, used: np.ndarray, path: Path) -> np.ndarray:
+    """Return the part of a mask that covers an image, by where both lie; as it is where either lies nowhere."""
+    from .raster import opened
+
+    with opened(path, "GTiff", None, placed=False) as dataset:
+        crs, there = dataset.crs, dataset.transform
+    here = transform_of(image.coords["spatial_ref"].attrs) if "spatial_ref" in image.coords else None
+    ours = crs_of(image.coords["spatial_ref"].attrs) if "spatial_ref" in image.coords else None
+    if crs is None or ours is None or here is None or there.is_identity:
+        return used
+    if crs != ours:
+        raise ReadError(
+            f"{path}: the mask is in another projection than the image. Bring it to the image's grid first."
+        )
+    column, row = ~there @ (here.c, here.f)
+    steps = zip((here.a, here.b, here.d, here.e), (there.a, there.b, there.d, there.e), strict=True)
+    if any(abs(a - b) > 1e-6 * max(abs(here.a), abs(here.e)) for a, b in steps):
+        raise ReadError(
+            f"{path}: the mask has pixels of another size than the image. Bring it to the image's grid first."
+        )
+    top, left = round(row), round(column)
+    height, width = image.sizes["y"], image.sizes["x"]
+    inside = top >= 0 and left >= 0 and top + height <= used.shape[0] and left + width <= used.shape[1]
+    if max(abs(row - top), abs(column - left)) > _OFF or not inside:
+        raise ReadError(
+            f"{path}: the mask does not cover the image on the same grid. Bring it to the image's grid first."
+        )
+    return used[top : top + height, left : left + width]
 
 
 def _png(path: Path) -> np.ndarray:

@@ -185,9 +185,10 @@ def _described(
     """Return scale, wavelengths and place of an array: its attributes, and the arrays named after its dimensions."""
     array, group = arrays[name], name.rpartition("/")[0]
     attrs = dict(array.attrs)
-    described = Description(
-        scale=_number(attrs, "scale_factor"), offset=_number(attrs, "add_offset"), nodata=_number(attrs, "_FillValue")
-    )
+    nodata = _number(attrs, "_FillValue")
+    if nodata is None and "_ARRAY_DIMENSIONS" in attrs and array.fill_value is not None:
+        nodata = float(array.fill_value)  # where xarray keeps it in format 2
+    described = Description(scale=_number(attrs, "scale_factor"), offset=_number(attrs, "add_offset"), nodata=nodata)
     vectors = [_vector(arrays, f"{group}/{dims[axis]}".strip("/"), array.shape[axis]) for axis in axes]
     for key in (f"{group}/{n}".strip("/") for n in (dims[axes[2]], "wavelength", "wavelengths")):
         values, unit = _vector(arrays, key, array.shape[axes[2]])

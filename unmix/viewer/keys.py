@@ -1,4 +1,4 @@
-"""The keyboard: run, cancel, the next and the previous endmember, solo."""
+"""The keyboard: run, run on the view, cancel, the next and the previous endmember, solo."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .solo import next_map, solo_map
 
 KEYS = {
     "Control-Alt-R": "run",
+    "Control-Alt-V": "run on this view only",
     "Control-Alt-C": "cancel",
     "Control-Alt-N": "next endmember",
     "Control-Alt-B": "previous endmember",
@@ -31,6 +32,7 @@ def bind_keys(viewer: Any, panel: Any) -> None:
 
     actions = {
         "Control-Alt-R": pressed("start"),
+        "Control-Alt-V": pressed("start_on_view"),
         "Control-Alt-C": pressed("cancel"),
         "Control-Alt-N": lambda at: next_map(at, 1),
         "Control-Alt-B": lambda at: next_map(at, -1),

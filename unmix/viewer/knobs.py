@@ -207,12 +207,15 @@ def _show_range(value: tuple[float, float]) -> str:
     return f"{value[0]:g}-{value[1]:g}"
 
 
-_EXAMPLES = {"bands": "400-2450", "exclude": "1340-1450", "white_point": "243, 241, 245"}
-_PARSE: dict[str, Callable[[Field[Any], str], Any]] = {"bands": _range, "exclude": _ranges, "white_point": _numbers}
+_EXAMPLES = {"bands": "400-2450", "exclude": "1340-1450", "white_point": "243, 241, 245", "background": "100"}
+_PARSE: dict[str, Callable[[Field[Any], str], Any]] = {
+    "bands": _range, "exclude": _ranges, "white_point": _numbers, "background": _numbers,
+}  # fmt: skip
 _SHOW: dict[str, Callable[[Any], str]] = {
     "bands": _show_range,
     "exclude": lambda ranges: ", ".join(_show_range(one) for one in ranges),
     "white_point": lambda values: ", ".join(f"{value:g}" for value in values),
+    "background": lambda values: ", ".join(f"{value:g}" for value in values),
 }
 
 

@@ -17,7 +17,7 @@ import xarray as xr
 from ..blocks import Block, gather_pixels, load_block
 from ..errors import UnmixWarning
 from ..image import sample_rows
-from ..light.additive import Additive, additive_rule
+from ..light.additive import Additive, additive_rule, background_by_band
 from ..nmf.abundances import AbundanceProblem, abundance_problem
 from ..options import Options
 from ..prepare import as_brightfield, open_image
@@ -190,12 +190,13 @@ def _rule_of(run: Finished, options: Options, endmembers: np.ndarray) -> Additiv
     """Return the rule of a run, as its provenance tells it."""
     good = np.flatnonzero(np.isfinite(endmembers).all(axis=0))
     fit: Any = provenance_of(run.result).get("fit")
+    counts = run.quantity == "counts"
     white = fit.get("white_point") if run.quantity == "brightfield" and isinstance(fit, dict) else None
     return Additive(
         run.quantity,
         good,
         endmembers.shape[1],
         white_point=None if white is None else np.asarray(white, np.float64),
-        background=options.background if run.quantity == "counts" else 0.0,
+        background=background_by_band(options.background, good, endmembers.shape[1]) if counts else None,
         factor=math.log(10) if run.quantity == "optical_density" and options.od_base == "10" else 1.0,
     )

@@ -188,3 +188,27 @@ def test_the_viewer_closed_while_maps_are_painted(qtbot, desk, image, held):
     runs = panel.runner.runs
     viewer.close()
     qtbot.waitUntil(lambda: all(run.over for run in runs), timeout=WAIT_MS)
+
+
+def test_maps_that_go_to_disk_are_painted_too(qtbot, desk, image, held, monkeypatch):
+    from unmix.viewer import levels, overview
+
+    monkeypatch.setattr(levels, "ONE_TEXTURE", 500)
+    monkeypatch.setattr(levels, "_COARSEST", 12)
+    monkeypatch.setattr(overview, "_MOST_PIXELS", 400)
+    viewer, panel = desk
+    add(viewer, image)
+    panel.options_form._knobs["memory"].set_value("0")
+    half_painted(qtbot, viewer, panel)
+    layer = maps_of(viewer)[0]
+    assert layer.multiscale
+    assert [level.shape for level in layer.data] == [(40, 30), (20, 15)]
+    seen = np.any([np.asarray(one.data[-1]) for one in maps_of(viewer)], axis=(0, 2))
+    assert sorted(seen) == [False] * 10 + [True] * 10
+    held.going_on.set()
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    expected = unmix.unmix(image, N_ENDMEMBERS)["abundances"].values
+    np.testing.assert_array_equal([np.asarray(one.data[0]) for one in maps_of(viewer)], expected)
+    assert "scratch file" in panel.findings_label.text()
+    viewer.layers["leaf | dominant"].visible = True
+    assert np.asarray(viewer.layers["leaf | dominant"].data[0]).max() == N_ENDMEMBERS

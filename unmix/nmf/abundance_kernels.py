@@ -1,0 +1,221 @@
+"""The loops of the abundances, serial and without the interpreter lock; callers run them over blocks in threads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .compiled import kernel
+from .kernels import dot_rows
+from .quadratic import solve_best_subset, solve_by_active_set, solve_by_table
+
+UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
+_ROWS = 64
+
+
+class Programme(NamedTuple):
+    """What every pixel's programme shares: E = R'Q, G = R'R, and the tables without and with sum one.
+
+    M y and M1 y + m1 are the solutions with all endmembers present, without and with sum one; `direct` where they can
+    be trusted. `most` above zero bounds the number of endmembers in a pixel; the tables must be there then.
+    """
+
+    R: np.ndarray
+    G: np.ndarray
+    M: np.ndarray
+    M1: np.ndarray
+    m1: np.ndarray
+    free: tuple[np.ndarray, np.ndarray]
+    one: tuple[np.ndarray, np.ndarray]
+    constraint: int
+    direct: bool
+    use_table: bool
+    most: int
+
+
+@kernel
+def abundances_of_rows(X, Q, programme, A):
+    """Solve every row of X (n, b) for its abundances A (n, r), Q (rank, b); rows that are not finite become NaN.
+
+    A few rows at a time: first all of them as if every endmember were present, then one by one those that this gives
+    a negative abundance.
+    """
+    rank, r = programme.R.shape
+    Y, columns = np.empty((_ROWS, rank), X.dtype), np.empty((rank, _ROWS))
+    F, Z, Z1 = np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS))
+    left = np.empty((2, _ROWS), np.int64)
+    for top in range(0, len(X), _ROWS):
+        size = min(_ROWS, len(X) - top)
+        dot_rows(X[top : top + size], Q, Y)
+        for m in range(rank):
+            for i in range(_ROWS):
+                columns[m, i] = Y[i, m]
+        part = A[top : top + size]
+        count = _solve_directly(columns, programme, Z, Z1, left, part)
+        if count > 0:
+            _with_all(programme.R.T, np.zeros(r), columns, F)
+            _solve_one_by_one(F, left[:, :count], programme, part)
+
+
+@kernel
+def _solve_directly(columns, programme, Z, Z1, left, A):
+    """Solve the pixels (rank, n) whose optimum has every endmember in it; write which are left, return how many.
+
+    With each that is left comes the set to start from: the endmembers that were not negative.
+    """
+    r, constraint, count = A.shape[1], programme.constraint, 0
+    if constraint != SUM_TO_ONE:
+        _with_all(programme.M, np.zeros(r), columns, Z)
+    if constraint in (SUM_TO_ONE, SHADE):
+        _with_all(programme.M1, programme.m1, columns, Z1)
+    for i in range(len(A)):
+        free = constraint == UNCONSTRAINED or (constraint != SUM_TO_ONE and Z[r, i] >= 0.0)
+        summed = constraint == SUM_TO_ONE or (constraint == SHADE and free and Z[r + 1, i] > 1.0)
+        if programme.direct and summed and Z1[r, i] >= 0.0:
+            for k in range(r):
+                A[i, k] = Z1[k, i]
+        elif programme.direct and free and not summed and np.isfinite(Z[r + 1, i]):
+            for k in range(r):
+                A[i, k] = Z[k, i]
+        else:
+            code = 0
+            for k in range(r):
+                code |= ((Z1[k, i] if constraint == SUM_TO_ONE else Z[k, i]) >= 0.0) << k
+            left[0, count], left[1, count] = i, code
+            count += 1
+    return count
+
+
+@kernel
+def _with_all(M, m, columns, Z):
+    """Write Z = M columns + m, below it the least of each column and its sum."""
+    r = len(M)
+    least, total = Z[r], Z[r + 1]
+    least[:], total[:] = np.inf, 0.0
+    for k in range(r):
+        Z[k] = m[k]
+        for j in range(len(columns)):
+            weight = M[k, j]
+            for i in range(columns.shape[1]):
+                Z[k, i] += weight * columns[j, i]
+        for i in range(columns.shape[1]):
+            least[i] = min(least[i], Z[k, i])
+            total[i] += Z[k, i]
+
+
+@kernel
+def _solve_one_by_one(F, left, programme, A):
+    """Solve pixels by the tables or by the active set from F = E X' (r, n); one that is not finite is NaN in A."""
+    _, G, _, _, _, (T, t), (T1, t1), constraint, _, use_table, most = programme
+    r = len(G)
+    f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
+    for place in range(left.shape[1]):
+        i, code = left[0, place], left[1, place]
+        if not np.isfinite(F[r + 1, i]):
+            for k in range(r):
+                A[i, k] = np.nan
+            continue
+        for k in range(r):
+            f[k] = F[k, i]
+        summed = constraint == SUM_TO_ONE
+        if most > 0:
+            solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, z, np.empty(r))
+            code, summed = every, False
+        elif not summed:
+            code = solve_by_table(f, T, t, False, code, z) if use_table else -1
+            if code < 0:
+                code = _solve_slowly(G, f, False, z)
+            total = 0.0
+            for k in range(r):
+                total += z[k] if (code >> k) & 1 else 0.0
+            summed = constraint == SHADE and total > 1.0
+        if summed:
+            code = solve_by_table(f, T1, t1, True, code if code > 0 else every, z) if use_table else -1
+            if code < 0:
+                code = _solve_slowly(G, f, True, z)
+        for k in range(r):
+            A[i, k] = z[k] if (code >> k) & 1 else 0.0
+
+
+@kernel
+def _solve_slowly(G, f, summed, z):
+    """Fill `z` by the active set and return all indices; apart, so that the loop that hardly needs it stays small."""
+    r = len(f)
+    solve_by_active_set(G, f, summed, z, np.empty(r), np.empty(r), np.empty(r, np.bool_), np.empty((r, r)))
+    return (1 << r) - 1
+
+
+@kernel
+def residual_of_rows(X, valid, E, A, residual, squares):
+    """Write the root mean square of X[i] - A[i] E over the bands, NaN where A is, and the sum of squares of X[i].
+
+    E has rows of zeros up to a multiple of four. Rows that are not valid get NaN, in A too.
+    """
+    n, b = X.shape
+    r = A.shape[1]
+    zero = X.dtype.type(0.0)
+    rest = np.empty(b, X.dtype)
+    for i in range(n):
+        if not valid[i] or np.isnan(A[i, 0]):
+            A[i] = np.nan
+            residual[i], squares[i] = np.nan, 0.0
+            continue
+        size, left = zero, zero
+        for j in range(b):
+            rest[j] = X[i, j]
+            size += X[i, j] * X[i, j]
+        for k in range(0, r, 4):
+            a0 = A[i, k]
+            a1 = A[i, k + 1] if k + 1 < r else zero
+            a2 = A[i, k + 2] if k + 2 < r else zero
+            a3 = A[i, k + 3] if k + 3 < r else zero
+            for j in range(b):
+                rest[j] -= a0 * E[k, j] + a1 * E[k + 1, j] + a2 * E[k + 2, j] + a3 * E[k + 3, j]
+        for j in range(b):
+            left += rest[j] * rest[j]
+        residual[i], squares[i] = np.sqrt(left / b), size
+
+
+@kernel
+def solve_tiles(X, valid, E, Q, programme, tile, A, residual, squares):
+    """Solve the rows of X tile by tile and take their residuals while the tile is still in cache; not valid is NaN."""
+    n = len(X)
+    for top in range(0, n, tile):
+        part = slice(top, min(top + tile, n))
+        abundances_of_rows(X[part], Q, programme, A[part])
+        residual_of_rows(X[part], valid[part], E, A[part], residual[part], squares[part])
+
+
+@kernel
+def map_tiles(X, valid, E, Q, programme, tile, divided, maps):
+    """Solve rows of X tile by tile into maps (r + 1 or r + 2, n): abundances, residual and, `divided`, their sum.
+
+    Returns the sums of squared residuals and of squared values, how many rows were solved, how many have a sum of 0.
+    """
+    n, b = X.shape
+    r = len(programme.G)
+    A, residual, squares = np.empty((tile, r), X.dtype), np.empty(tile, X.dtype), np.empty(tile, X.dtype)
+    misfit, energy, n_solved, n_empty = 0.0, 0.0, 0, 0
+    for top in range(0, n, tile):
+        size = min(tile, n - top)
+        part = slice(top, top + size)
+        abundances_of_rows(X[part], Q, programme, A[:size])
+        residual_of_rows(X[part], valid[part], E, A[:size], residual, squares)
+        for i in range(size):
+            total = X.dtype.type(0.0)
+            for k in range(r):
+                total += A[i, k]
+            solved = not np.isnan(total)
+            n_solved += solved
+            n_empty += total == 0
+            if solved:
+                misfit += b * np.float64(residual[i]) ** 2
+                energy += squares[i]
+            share = X.dtype.type(1.0) / total if divided and total != 0 else X.dtype.type(1.0)
+            for k in range(r):
+                maps[k, top + i] = A[i, k] * share
+            maps[r, top + i] = residual[i]
+            if divided:
+                maps[r + 1, top + i] = total
+    return misfit, energy, n_solved, n_empty
