@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .levels import finest
 from .placement import PIXEL
 from .sources import LayerData, about, known_by
 
@@ -46,7 +47,8 @@ def _begin_at_telling_band(viewer: Any, layer: LayerData) -> None:
 def _measurable(viewer: Any, layer: LayerData) -> bool:
     """Say whether napari can count the pixels of all layers, old and new, on one scale."""
     data, keywords, _ = layer
-    shape = data.shape[:2] if keywords.get("rgb") else data.shape[-2:]
+    whole = finest(data).shape
+    shape = whole[:2] if keywords.get("rgb") else whole[-2:]
     steps = _in_metres(keywords["scale"][-2:], keywords["units"][-2:])
     extents = steps * np.array(shape)
     for old in viewer.layers:

@@ -124,4 +124,6 @@ def test_a_slide_opens_in_its_own_levels(qtbot, desk, tmp_path):
         np.testing.assert_array_equal(np.asarray(shown[10:20, 30:50]), level[10:20, 30:50])
     assert about(layer)["image"].shape == (2048, 2048, 3)
     assert panel.separates_stains
+    (again,) = viewer.open(str(file), plugin="unmix")  # beside another layer, whose pixels it is measured against
+    assert again.multiscale
     assert unmix.read(file).attrs["quantity"] == "brightfield"

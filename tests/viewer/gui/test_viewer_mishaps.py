@@ -182,3 +182,19 @@ def test_two_viewers_at_once(qtbot, make_napari_viewer, desk, image, slide, mess
     assert {"leaf | endmember 3", "leaf | anchors"} <= {layer.name for layer in viewer.layers}
     assert {"slide | hematoxylin", "slide | eosin"} <= {layer.name for layer in other.layers}
     assert not {layer.name for layer in viewer.layers} & {layer.name for layer in other.layers}
+
+
+def test_an_error_nobody_foresaw_leaves_the_panel_ready(qtbot, desk, image, monkeypatch):
+    viewer, panel, _, _ = desk
+    add(viewer, image)
+
+    def broken(*_, **__):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("unmix.viewer.request.unmix", broken)
+    with qtbot.capture_exceptions() as seen:
+        panel.run_button.click()
+        qtbot.waitUntil(lambda: not panel.running and not panel.runner.runs, timeout=WAIT_MS)
+    assert [str(error) for _, error, _ in seen] == ["a bug"]
+    assert panel.run_button.isEnabled()
+    assert [layer.name for layer in viewer.layers] == ["leaf"]
