@@ -181,9 +181,9 @@ class Runner(QObject):
         self.changed.emit()
 
     def _take_end(self) -> None:
-        """Forget the threads that have ended."""
+        """Forget the threads that have ended; one that failed has no answer, all others have one on its way."""
         self.runs[:] = [run for run in self.runs if not run.over]
-        if self._active is not None and self._active.over:
+        if self._active is not None and self._active.failed:
             self._put_back(self._active)
             self._let_go()
 
