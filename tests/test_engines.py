@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import unmix
-from unmix.batch import Recipe, run_batch
+from unmix.batch import Event, Recipe, run_batch
 from unmix.blocks import blocks_of
 from unmix.engines import _CURRENT, Cluster, current_cluster, on_cluster
 from unmix.errors import OptionError, ReadError, UnmixWarning, WorkerError
@@ -140,3 +140,25 @@ def test_an_error_of_a_block_is_told_as_it_is(cluster: Cluster, tmp_path: Path) 
 
     with on_cluster(scheduler=cluster.client.scheduler.address), pytest.raises(ReadError, match="has changed since"):
         unmix.map_abundances(image, endmembers, progress=cut_short)
+
+
+def test_a_worker_killed_in_the_middle_costs_its_item_a_try(cluster: Cluster, tmp_path: Path) -> None:
+    for seed in range(8):
+        scene = separable_scene(seed=seed, n_endmembers=3, n_bands=12, shape=(16, 20)).image
+        np.save(tmp_path / f"s{seed}.npy", np.asarray(scene.values, np.float32))
+    killed: list[int] = []
+
+    def kill_one(event: Event) -> None:
+        if event.kind == "done" and event.ended in (1, 4):
+            workers = [
+                one.pid for one in psutil.Process().children(recursive=True) if "spawn_main" in str(one.cmdline())
+            ]
+            os.kill(workers[0], signal.SIGKILL)
+            killed.append(workers[0])
+
+    with on_cluster(scheduler=cluster.client.scheduler.address):
+        summary = run_batch([tmp_path / "*.npy"], tmp_path / "out", RECIPE, watch=kill_one)
+    assert len(killed) == 2
+    assert (summary.n_done, summary.failures) == (8, ())
+    assert run_batch([tmp_path / "*.npy"], tmp_path / "out", RECIPE).n_skipped == 8
+    assert not list((tmp_path / "out").glob("*.partial"))
