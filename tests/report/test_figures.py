@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmix.errors import DataError, WriteError
+from unmix.errors import DataError, OptionError, WriteError
 from unmix.materials.colours import INVALID, palette, readable, stain_colour
 from unmix.report import endmember_figure, maps_figure, save_figure, summary_figure
 from unmix.report.figures import caption
@@ -331,3 +331,9 @@ def test_no_figure_touches_pyplot():
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+def test_a_figure_is_not_called_what_it_is_not(make, tmp_path):
+    with pytest.raises(OptionError, match=r"ends in \.png"):
+        save_figure(make(3), tmp_path / "figure.pdf")
+    assert not list(tmp_path.iterdir())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import OptionError
 from ..materials.colours import FULL_THICKNESS, INVALID
 
 if TYPE_CHECKING:
@@ -124,6 +126,12 @@ def named_gradient(name: str) -> Any:
     from matplotlib import colormaps
 
     return colormaps[name].with_extremes(bad=INVALID)
+
+
+def check_png_name(path: Path) -> None:
+    """Refuse a name that says the figure is something else than the PNG file it is."""
+    if path.suffix.lower() != ".png":
+        raise OptionError(f"{path}: a figure is a PNG file. Give a name that ends in .png.")
 
 
 def short_number(value: float) -> str:
