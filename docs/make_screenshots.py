@@ -134,9 +134,10 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     place[-2:] = 0.45 * height, 0.4 * width
     viewer.cursor.position = tuple(source.data_to_world(place))
     dock.mouse.look()
-    dock.table.choose(dock.table.key_of(dock.table.rowCount() - 1))
-    dock.draw_curves()
-    dock.mouse.look()
+    if sample == "coast":
+        dock.table.choose(dock.table.key_of(dock.table.rowCount() - 1))
+        dock.draw_curves()
+        dock.mouse.look()
     photographer.shoot_all(f"{sample}-spectra")
     panel.session.pin(0, False)
     viewer.layers["regions"].visible = False
@@ -251,7 +252,8 @@ def save(picture: np.ndarray, path: Path) -> None:
     if path.stem in SHOWN:
         kept = Path(__file__).parent / "screenshots" / path.name
         kept.parent.mkdir(exist_ok=True)
-        whole.quantize(_COLOURS, dither=Image.Dither.NONE).save(kept, optimize=True)
+        few = whole.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        few.save(kept, optimize=True)
 
 
 def as_array(pixmap: Any) -> np.ndarray:

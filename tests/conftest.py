@@ -11,6 +11,16 @@ import pytest
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qtbot", "qapp"}
 
 
+def pytest_configure() -> None:
+    """Drop compiled kernels older than any kernel file: numba looks at the caller's file, not at what it inlines."""
+    package = Path(__file__).parent.parent / "unmix"
+    sources = [path for path in package.rglob("*.py") if "compiled import" in path.read_text(encoding="utf-8")]
+    newest = max(path.stat().st_mtime for path in sources)
+    for compiled in package.rglob("*.nb[ic]"):
+        if compiled.stat().st_mtime < newest:
+            compiled.unlink(missing_ok=True)
+
+
 def pytest_report_header() -> str:
     folder = os.environ.get("UNMIX_TEST_DATA")
     return (

@@ -16,6 +16,7 @@ from unmix.blocks import (
     SAMPLE_LEAST,
     Block,
     blocks_of,
+    blocks_within,
     default_sample_size,
     gather_pixels,
     lazy_array,
@@ -255,3 +256,14 @@ def test_blas_has_one_thread_inside_a_block_and_its_own_again_after(values: np.n
 def test_blocks_run_on_the_number_of_threads_asked_for(values: np.ndarray) -> None:
     names = map_blocks(lambda *_: threading.get_ident(), laid_out(values, (1, -1, -1)), threads=1)
     assert len(set(names)) == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(budget=st.integers(0, 10**9), threads=st.integers(1, 64))
+def test_blocks_in_work_keep_within_a_quarter_of_the_budget(budget: int, threads: int) -> None:
+    image = as_image(np.broadcast_to(np.float32(0.5), (600, 50, 100)), quantity="reflectance")
+    blocks = blocks_within(blocks_of(image), image, budget, threads)
+    assert [block.rows.start for block in blocks] == [0, *(block.rows.stop for block in blocks[:-1])]
+    assert blocks[-1].rows.stop == 600
+    largest = max(block.shape[0] for block in blocks) * 50 * 100 * 4
+    assert largest <= max(4_000_000, budget // (4 * threads))

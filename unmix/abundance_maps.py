@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, blocks_of, smaller_blocks
+from .blocks import Block, Progress, blocks_of, blocks_within, smaller_blocks
 from .errors import OptionError, UnmixWarning
 from .light.additive import Additive
 from .light.tables import NOTHING_CLEAR, LightTables, light_tables
@@ -203,7 +203,10 @@ def solve_blocks(
         room[(slice(None), *block.window)] = solved
         tell(block)
 
-    blocks = blocks_of(image) if glass is None else smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
+    if glass is None:
+        blocks = blocks_within(blocks_of(image), image, memory_budget(options.memory), options.threads)
+    else:
+        blocks = smaller_blocks(blocks_of(image), _SLIDE_BLOCK)
     seen = blocks if glass is None else [block for block in blocks if not glass.covers(block)]
     with nullcontext() if out is None else scratch_beside(out):
         sums = spread_blocks(work, keep, image, seen, stage="abundances", threads=options.threads, progress=progress)

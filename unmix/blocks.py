@@ -6,6 +6,7 @@ blocks, by Dask's threads, with one BLAS thread inside a block. No answer depend
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -24,6 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 BLOCK_BYTES = 64_000_000
 SAMPLE_SHARE = 0.05
+_SMALL_BLOCK = 4_000_000
 SAMPLE_LEAST = 20_000
 SAMPLE_VALUES = 50_000_000
 _GOLDEN = 0.6180339887498949
@@ -102,6 +104,22 @@ def smaller_blocks(blocks: list[Block], longest: int) -> list[Block]:
         for block in blocks
     ]
     return [Block(rows, columns) for down, across in spans for rows in down for columns in across]
+
+
+def blocks_within(blocks: list[Block], image: xr.DataArray, budget: int, threads: int | None) -> list[Block]:
+    """Cut blocks of whole rows so that those in work at a time take at most a quarter of a budget of bytes.
+
+    Tiles are left as they are: a part of one costs as much to decode as the whole.
+    """
+    share = max(_SMALL_BLOCK, budget // (4 * (threads or os.cpu_count() or 1)))
+    rows = max(1, share // (4 * image.sizes["x"] * image.sizes["band"]))
+    if any(block.shape[1] != image.sizes["x"] for block in blocks):
+        return blocks
+    return [
+        Block(slice(top, min(top + rows, block.rows.stop)), block.columns)
+        for block in blocks
+        for top in range(block.rows.start, block.rows.stop, rows)
+    ]
 
 
 def map_blocks(

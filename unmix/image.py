@@ -146,7 +146,7 @@ def as_image(
 
     attrs = {
         key: given["attrs"][key]
-        for key in ("quantity", "white_point", "source", "name", "acquired", "geolocation")
+        for key in ("quantity", "white_point", "source", "name", "acquired", "geolocation", "water_bands")
         if key in given.get("attrs", {}) and not (key == "quantity" and "quantity_guessed" in given["attrs"])
     }
     known = check_quantity(quantity) or check_quantity(attrs.get("quantity"))
@@ -209,8 +209,13 @@ def sample_rows(values: Any) -> np.ndarray:
 
 
 def pixel_size(image: xr.DataArray) -> tuple[float, float, str] | None:
-    """Return (height, width, unit) of a pixel from the y and x coordinates, or None where there are none."""
+    """Return (height, width, unit) of a pixel from the y and x coordinates, or None where they measure nothing.
+
+    The rows and columns of a sensor are counted (unit 1), not measured.
+    """
     if "y" not in image.coords or "x" not in image.coords or min(image.sizes["y"], image.sizes["x"]) < 2:
+        return None
+    if image.coords["y"].attrs.get("units") == "1":
         return None
     steps = [float(np.abs(np.diff(image.coords[axis].values[:2])[0])) for axis in ("y", "x")]
     return steps[0], steps[1], str(image.coords["y"].attrs.get("units", "pixel"))

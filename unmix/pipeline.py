@@ -330,6 +330,7 @@ def _run(
     journal = Journal()
     with journal.stage("prepare"):
         prepared = prepare(open_image(image, options), mask, options, progress)
+        ground = ground_grid_of(prepared.image)
     with journal.stage("endmembers"):
         found = find(prepared)
     with journal.stage("abundances"):
@@ -344,6 +345,7 @@ def _run(
             doubts = bootstrap(prepared, found, find, progress)
             warn_of_doubts(doubts, found.names)
     result = _assemble(prepared, found, solved, journal)
+    result = result if ground is None else with_ground_grid(result, ground)
     result = result if doubts is None else with_uncertainty(result, doubts)
     result = with_models(result, solved) if options.most_per_pixel else result
     if out is not None:
@@ -363,9 +365,7 @@ def _assemble(prepared: Prepared, found: Endmembers, solved: SolvedBlocks, journ
     }
     attrs |= {key: str(image.attrs[key]) for key in ("name", "acquired") if key in image.attrs}
     record = provenance(image, prepared.sample, options.as_dict(), journal, {**prepared.notes, **found.notes})
-    result = make_result(image, make_endmember_set(image, found), solved.maps, attrs, record)
-    ground = ground_grid_of(image)
-    return result if ground is None else with_ground_grid(result, ground)
+    return make_result(image, make_endmember_set(image, found), solved.maps, attrs, record)
 
 
 def _separation(E: np.ndarray) -> dict[str, float]:

@@ -60,7 +60,12 @@ def provenance(
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": _source(image, sample),
-        "image": {"shape": list(image.shape), "dtype": str(image.dtype), "quantity": image.attrs["quantity"]},
+        "image": {
+            "shape": list(image.shape),
+            "dtype": str(image.dtype),
+            "quantity": image.attrs["quantity"],
+            **{key: str(image.attrs[key]) for key in ("water_bands", "acquired") if key in image.attrs},
+        },
         "quantity_guessed": bool(image.attrs.get("quantity_guessed", 0)),
         "options": dict(options),
         "fit": dict(notes),

@@ -77,5 +77,11 @@ def test_what_is_not_there_is_refused(tmp_path: Path, source: str, said: str) ->
         list_items([str(tmp_path / source) if source else source], tmp_path / "out")
 
 
+def test_one_path_is_enough_and_outputs_go_elsewhere(folder: Path) -> None:
+    assert [item.name for item in list_items(folder / "2021", folder / "out")] == ["a"]
+    with pytest.raises(OptionError, match="folder of inputs and of outputs"):
+        list_items(folder, folder)
+
+
 def test_a_list_leaves_out_comments_and_keeps_spaces() -> None:
     assert read_list(["# scenes\n", "\n", "a b.tif \r\n", "c.tif"]) == ["a b.tif ", "c.tif"]

@@ -372,3 +372,32 @@ def test_artefacts_do_not_move_the_vectors_of_a_real_slide(real_data, colour):
     at = rng.choice(len(dirty), len(dirty) // 50, replace=False)
     dirty[at] = np.clip(np.array(colour) + rng.normal(0, 6, (len(at), 3)), 0, 255)
     assert angles(fit(dirty.reshape(rgb.shape), HE).spectra, fit(rgb, HE).spectra).max() < 3.0
+
+
+def tinted_single_stain(seed):
+    """Return dense hematoxylin and pale tissue whose colour is anything, as glass of an unknown tint makes it."""
+    rng = np.random.default_rng(seed)
+    vectors = reference_vectors(HE)
+    n = SIDE * SIDE
+    density = rng.gamma(6.0, 0.18, (n, 1)) * vectors[0] + rng.normal(0, 0.01, (n, 3))
+    pale = rng.random(n) < 0.5
+    amount = rng.uniform(0.3, 0.5, (n, 1))
+    mix = rng.random((n, 1))
+    density[pale] = (amount * (mix * vectors[0] + (1 - mix) * vectors[1]))[pale]
+    density[: n // 4] = 0.0
+    light = 240 * np.exp(-np.maximum(density, 0)) + rng.normal(0, 1, (n, 3))
+    return np.clip(np.rint(light), 0, 255).astype(np.uint8).reshape(SIDE, SIDE, 3)
+
+
+def test_a_stain_in_pale_tissue_only_is_doubted_and_kept():
+    with pytest.warns(UnmixWarning, match="eosin is seen in pale tissue only; hematoxylin may be alone"):
+        found = fit(tinted_single_stain(1), HE)
+    assert found.notes["stain_flag"] == "one stain likely"
+    assert found.notes["dense_width_degrees"] < 0.5 * found.notes["hull_width_degrees"]
+    assert np.degrees(np.arccos(found.spectra[0] @ reference_vectors(HE)[0])) < 3
+    assert not np.allclose(found.spectra[1], reference_vectors(HE)[1])
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.97, 0.03), (0.03, 0.97)])
+def test_a_rare_stain_in_dense_tissue_is_not_doubted(shares):
+    assert fit(slide(HE, shares), HE).notes["stain_flag"] == "none"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmix.materials.colours import FULL_THICKNESS, palette, stain_colour
+from unmix.materials.colours import FULL_THICKNESS, palette
+from unmix.writers.facts import colours
 from unmix.writers.preview import brightest, composite, write_preview
 from unmix.writers.reduced import block_mean, reduced
 
@@ -47,9 +48,15 @@ def test_nothing_is_black_for_light_and_white_for_stains(make):
 def test_a_pixel_full_of_a_stain_has_its_colour(make):
     slide = make(quantity="brightfield", n_bands=3, shape=(1, 2), names=("hematoxylin", "eosin"))
     picture = composite(with_maps(slide, [[[2.0, 0.0]], [[0.0, 5.0]]]), 9)
-    for k in range(2):
-        expected = stain_colour(slide["endmembers"].values[k]) ** FULL_THICKNESS
+    for k, amount in enumerate((2.0, 5.0)):
+        expected = np.exp(-amount * slide["endmembers"].values[k])
         np.testing.assert_allclose(picture[0, k], 255 * expected, atol=0.5)
+
+
+def test_stains_in_many_bands_have_their_own_colour_up_to_their_most(make):
+    slide = make(quantity="brightfield", n_bands=5, shape=(1, 2), names=("hematoxylin", "eosin"))
+    picture = composite(with_maps(slide, [[[2.0, 0.0]], [[0.0, 5.0]]]), 9)
+    np.testing.assert_allclose(picture[0], 255 * colours(slide) ** FULL_THICKNESS, atol=0.5)
 
 
 def test_a_result_without_a_valid_pixel_is_all_grey(make):

@@ -29,7 +29,7 @@ from .summary import Event, Failure, Interrupted, Summary, Watch
 from .verify import AGAIN, Planned, plan_items, refuse_foreign
 from .work import Outcome, Task, do_item
 
-Sources = Iterable[str | os.PathLike[str]]
+Sources = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def run_batch(
 
     Parameters
     ----------
-    sources : iterable of path
+    sources : iterable of path, or path
         Files, folders and patterns; see `unmix.batch.sources.list_items`.
     out : path
         Folder for the outputs, ``manifest.jsonl`` and, with shared endmembers, ``shared_endmembers``; made if missing.

@@ -27,12 +27,14 @@ class Item:
     path: Path
 
 
-def list_items(sources: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]) -> list[Item]:
+def list_items(
+    sources: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], out: str | os.PathLike[str]
+) -> list[Item]:
     """Return the items of a batch in the order of their names.
 
     Parameters
     ----------
-    sources : iterable of path
+    sources : iterable of path, or path
         Files; folders, which are looked through with all they contain; and patterns with ``*``, ``?``, ``[...]`` or
         ``**``. What a folder or a pattern finds is named by its path below that folder, or below the part of the
         pattern without wildcards; a file given by itself by its own name. Suffixes are left out.
@@ -60,6 +62,7 @@ def list_items(sources: Iterable[str | os.PathLike[str]], out: str | os.PathLike
     ['a', 'b']
     """
     out = Path(out).absolute()
+    sources = [sources] if isinstance(sources, (str, os.PathLike)) else sources
     found: dict[str, Item] = {}
     for source in sources:
         for item in _items_of(os.fspath(source), out):
@@ -79,6 +82,8 @@ def _items_of(source: str, out: Path) -> Iterator[Item]:
     path = Path(source)
     if not source:
         raise OptionError("an input is empty. Give a file, a folder or a pattern.")
+    if path.absolute() == out:
+        raise OptionError(f"{source} is the folder of inputs and of outputs. Give another folder for the outputs.")
     if path.is_dir() and path.suffix.lower() != ".zarr":
         yield from (Item(_name(file.relative_to(path)), file) for file in _images_in(path, out))
     elif path.exists():

@@ -122,7 +122,11 @@ def _recipe(given: dict[str, Any]) -> Any:
     from ..batch import Recipe
     from ..readers.saved_result import open_endmembers
 
-    doors = ("run",) if given["stains"] is None else ("stains",)
+    door, other = ("run", "stains") if given["stains"] is None else ("stains", "run")
+    options = chosen_options(given, door)
+    for name in chosen_options(given, other).keys() - options.keys():
+        flag, why = "--" + name.replace("_", "-"), "needs" if door == "run" else "means nothing with"
+        raise click.UsageError(f"{flag} {why} --stains.")
     shared: Any = "shared" if given["shared_fit"] else None
     if given["given_from"] is not None:
         shared = open_endmembers(given["given_from"])
@@ -135,7 +139,7 @@ def _recipe(given: dict[str, Any]) -> Any:
         library_scale=given["library_scale"],
         formats=given["formats"] or None,
         reading=source_keywords(given["key"], given["series"], given["level"], given["region"]),
-        options=chosen_options(given, *doors),
+        options=options,
     )
 
 

@@ -6,7 +6,6 @@ volume is grown afterwards, beyond what the method itself does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,13 @@ import xarray as xr
 
 from ..blocks import Progress
 from ..light.additive import Additive
-from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
 from ..nmf.anchor_methods import find_anchors
 from ..nmf.anchors import smoothed_successive_projection
 from ..nmf.subspace import Subspace
 from ..nmf.vca import signal_to_noise, vertex_component_analysis
 from ..options import Options
 from .projection import leading_directions, project_image
-from .robust import members_a_vertex, nearest_first
+from .robust import follow_noise, members_a_vertex, nearest_first
 
 
 def named_anchors(
@@ -41,19 +39,14 @@ def named_anchors(
     if options.anchors == "smoothed":
         p = members_a_vertex(int(np.isfinite(flat[:, 0]).sum()), options.anchor_fraction)
         vertices, members = smoothed_successive_projection(flat, r, p)
-        return _nearest_first(flat, vertices, members), notes | {"pixels_a_vertex": p}
+        nearest = [nearest_first(flat, v, m) for v, m in zip(vertices, members, strict=True)]
+        return nearest, notes | {"pixels_a_vertex": p}
     if options.anchors == "adaptive":
-        lift = lift_at_equal_brightness(Y, axes @ space.mean)
-        found = adaptive_anchors(lift, space.noise(r), float(moments[r]) if len(moments) > r else 0.0)
-        members = _nearest_first(lift.F.reshape(-1, r - 1), found.vertices[:, : r - 1], found.members)
-        return members, notes | {"largest_abundance_noise": float(found.tau.max())}
+        found = follow_noise(Y, axes, moments, space)
+        return found.members, found.notes
     if options.anchors == "vca":
         snr = signal_to_noise(additive, r)
         rows = vertex_component_analysis(flat, r, seed=options.seed, snr=snr)
         return [rows[k : k + 1] for k in range(r)], notes | {"seed": options.seed}
     rows = find_anchors(flat, r, options.anchors)
     return [rows[k : k + 1] for k in range(r)], notes
-
-
-def _nearest_first(Z: np.ndarray, vertices: np.ndarray, members: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [nearest_first(Z, v, m) for v, m in zip(vertices, members, strict=True)]

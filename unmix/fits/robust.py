@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,14 +100,20 @@ def linear_anchors(pixels: ProjectedPixels, share: float) -> PixelAnchors:
 
 def noise_following_anchors(pixels: ProjectedPixels, space: Subspace) -> PixelAnchors:
     """Anchors at equal brightness whose smoothing follows the noise: keeps materials in very few pixels."""
-    r = pixels.seen.shape[2]
-    lift = lift_at_equal_brightness(pixels.seen, pixels.directions @ space.mean)
-    misfit = float(pixels.moments[r]) if len(pixels.moments) > r else 0.0
-    found = adaptive_anchors(lift, space.noise(r), misfit)
-    counts = [len(m) for m in found.members]
+    found = follow_noise(pixels.seen, pixels.directions, pixels.moments, space)
+    return replace(found, members=[pixels.in_image(rows) for rows in found.members])
+
+
+def follow_noise(Y: np.ndarray, directions: np.ndarray, moments: np.ndarray, space: Subspace) -> PixelAnchors:
+    """Return the anchors of `adaptive` among pixels Y (y, x, r) in these directions, members as flat places in Y."""
+    r = len(directions)
+    lift = lift_at_equal_brightness(Y, directions @ space.mean)
+    found = adaptive_anchors(lift, space.noise(r), float(moments[r]) if len(moments) > r else 0.0)
+    F, vertices = lift.F.reshape(-1, r - 1), found.vertices[:, : r - 1]
+    members = [nearest_first(F, v, m) for v, m in zip(vertices, found.members, strict=True)]
+    counts = [len(m) for m in members]
     notes = {"anchors": "adaptive", "pixels_a_vertex": counts, "largest_abundance_noise": float(found.tau.max())}
-    F = lift.F.reshape(-1, r - 1)
-    return _ordered(pixels, F, found.vertices[:, : r - 1], found.members, notes)
+    return PixelAnchors(members, vertices, notes)
 
 
 def brightest_pixels(

@@ -24,6 +24,8 @@ from .stain_tissue import LEAST_PIXELS, Tissue, tissue_pixels
 
 ONE_STAIN_DEGREES = 12.0
 CORNERS_TOO_CLOSE_DEGREES = 10.0
+DENSE_SHARE = 1 / 3
+PALE_ONLY_DEGREES, PALE_ONLY_RATIO = 18.0, 0.5
 UNLIKE_REFERENCE_DEGREES = 30.0
 NAMING_MARGIN_DEGREES = 3.0
 REFINED_PIXELS = 10_000
@@ -150,10 +152,10 @@ def _fit(density: np.ndarray, references: np.ndarray, options: Options) -> Stain
         corners = find_edges(density, references)
         if corners.width_degrees < ONE_STAIN_DEGREES:
             return _one_stain(density, references, corners)
-    else:
-        corners = find_corners(density)
-        if corners.width_degrees < CORNERS_TOO_CLOSE_DEGREES:
-            return StainFit(references, none, "stains too close", {"hull_width_degrees": corners.width_degrees})
+        return _doubted_where_pale(_refined(density, references, corners, options), density, references)
+    corners = find_corners(density)
+    if corners.width_degrees < CORNERS_TOO_CLOSE_DEGREES:
+        return StainFit(references, none, "stains too close", {"hull_width_degrees": corners.width_degrees})
     return _refined(density, references, corners, options)
 
 
@@ -184,6 +186,18 @@ def _refined(density: np.ndarray, references: np.ndarray, corners: Corners, opti
     }
     vectors = refined.vectors[final]
     return StainFit(vectors, corners.counts[order][final], _doubt(vectors, references), notes, refined.objective)
+
+
+def _doubted_where_pale(fit: StainFit, density: np.ndarray, references: np.ndarray) -> StainFit:
+    """Flag two stains of which one is seen in pale tissue only, where any tint of the glass looks like a stain."""
+    norm = np.linalg.norm(density, axis=1)
+    dense = density[norm >= np.quantile(norm, 1 - DENSE_SHARE)]
+    width = find_edges(dense, references).width_degrees
+    notes = {**fit.notes, "dense_width_degrees": width}
+    if fit.flag != "none" or width >= min(PALE_ONLY_DEGREES, PALE_ONLY_RATIO * fit.notes["hull_width_degrees"]):
+        return replace(fit, notes=notes)
+    present = int(np.argmax(fit.vectors @ dense.mean(axis=0)))
+    return replace(fit, flag="one stain likely", notes=notes | {"present": present})
 
 
 def _doubt(vectors: np.ndarray, references: np.ndarray) -> str:
@@ -258,6 +272,13 @@ def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
             f"the colours span {width:.1f} degrees, {ONE_STAIN_DEGREES:g} are needed for two stains: only {present} is "
             f"there, and the published vector of {absent} is used. Give other stains=, or stain_matrix=."
         )
+    if fit.flag == "one stain likely":
+        present = names[fit.notes["present"]]
+        absent = next(name for name in names if name != present)
+        return (
+            f"the dense third of the tissue spans {fit.notes['dense_width_degrees']:.1f} of {width:.1f} degrees: "
+            f"{absent} is seen in pale tissue only; {present} may be alone. Look at the maps, or give stain_matrix=."
+        )
     if fit.flag == "stains too close":
         return (
             f"two corners of the colours are {width:.1f} degrees apart, {CORNERS_TOO_CLOSE_DEGREES:g} are needed: the "
@@ -288,7 +309,7 @@ def _notes(fit: StainFit, tissue: Tissue, chosen: StainSet) -> dict[str, Any]:
         "smallest_angle": smallest_angle(fit.vectors),
         "naming_margin_degrees": naming_margin(fit.vectors, references),
     }
-    for key in ("hull_width_degrees", "stop_reason", "refinement_iterations", *_WEIGHTS):
+    for key in ("hull_width_degrees", "dense_width_degrees", "stop_reason", "refinement_iterations", *_WEIGHTS):
         if key in fit.notes:
             notes[key] = fit.notes[key]
     for k, name in enumerate(chosen.stains):

@@ -109,43 +109,40 @@ def _solve_one_by_one(F, left, programme, A):
     """Solve pixels by the tables or by the active set from F = E X' (r, n); one that is not finite is NaN in A."""
     _, G, _, _, _, (T, t), (T1, t1), constraint, _, use_table, most = programme
     r = len(G)
-    f, a, g, z = np.empty(r), np.empty(r), np.empty(r), np.empty(r + 3)
-    L, passive = np.empty((r, r)), np.empty(r, np.bool_)
+    f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
     for place in range(left.shape[1]):
         i, code = left[0, place], left[1, place]
-        summed = constraint == SUM_TO_ONE
         if not np.isfinite(F[r + 1, i]):
             for k in range(r):
                 A[i, k] = np.nan
             continue
         for k in range(r):
             f[k] = F[k, i]
+        summed = constraint == SUM_TO_ONE
         if most > 0:
-            solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, a, z)
-        else:
-            if not summed:
-                code = _solve(G, f, T, t, False, use_table, code, a, z, g, passive, L)
-                total = 0.0
-                for k in range(r):
-                    total += a[k]
-                summed = constraint == SHADE and total > 1.0
-            if summed:
-                _solve(G, f, T1, t1, True, use_table, code, a, z, g, passive, L)
+            solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, z, np.empty(r))
+            code, summed = every, False
+        elif not summed:
+            code = solve_by_table(f, T, t, False, code, z) if use_table else -1
+            if code < 0:
+                code = _solve_slowly(G, f, False, z)
+            total = 0.0
+            for k in range(r):
+                total += z[k] if (code >> k) & 1 else 0.0
+            summed = constraint == SHADE and total > 1.0
+        if summed:
+            code = solve_by_table(f, T1, t1, True, code if code > 0 else every, z) if use_table else -1
+            if code < 0:
+                code = _solve_slowly(G, f, True, z)
         for k in range(r):
-            A[i, k] = a[k]
+            A[i, k] = z[k] if (code >> k) & 1 else 0.0
 
 
 @kernel
-def _solve(G, f, T, t, summed, use_table, code, a, z, g, passive, L):
-    """Fill `a`, by the table from the set `code` where there is one; return the set to go on from."""
+def _solve_slowly(G, f, summed, z):
+    """Fill `z` by the active set and return all indices; apart, so that the loop that hardly needs it stays small."""
     r = len(f)
-    if use_table:
-        found = solve_by_table(f, T, t, summed, code, z)
-        if found >= 0:
-            for k in range(r):
-                a[k] = z[k] if (found >> k) & 1 else 0.0
-            return found
-    solve_by_active_set(G, f, summed, a, g, z, passive, L)
+    solve_by_active_set(G, f, summed, z, np.empty(r), np.empty(r), np.empty(r, np.bool_), np.empty((r, r)))
     return (1 << r) - 1
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..grid_mapping import crs_of, plain_text, transform_of
 from .describe import Description
-from .hdf5_file import is_bare_dimension
+from .hdf5_file import is_bare_dimension, plain_array
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -60,9 +61,9 @@ def swath(
     pair = []
     for names in (_LATITUDES, _LONGITUDES):
         fields = [d for n, d in found.items() if n.rsplit("/", 1)[-1].lower() in names and d.shape == size]
-        if len(fields) != 1 or fields[0].dtype.kind != "f" or fields[0].external or fields[0].is_virtual:
+        if len(fields) != 1 or fields[0].dtype.kind != "f":
             return None, None
-        values = np.asarray(fields[0][()], np.float64)
+        values = plain_array(fields[0], Path(dataset.file.filename)).astype(np.float64)
         values[~(np.abs(values) <= 360)] = np.nan
         pair.append(values)
     return pair[0], pair[1]

@@ -90,7 +90,7 @@ def make_image(path: Path, raw: Raw, described: Description, request: Request) -
     )
     if described.pixel_size is not None:
         image = _shifted(image, window, described.pixel_size)
-    image = _with_swath(image, raw, described, window)
+    image = _with_swath(image, raw, described, window, water is not None)
     image.encoding = _recorded(raw, source)
     return image
 
@@ -178,9 +178,9 @@ def _seen(raw: Raw, described: Description, window: tuple[int, int, int, int], e
 
 
 def _with_swath(
-    image: xr.DataArray, raw: Raw, described: Description, window: tuple[int, int, int, int]
+    image: xr.DataArray, raw: Raw, described: Description, window: tuple[int, int, int, int], water: bool
 ) -> xr.DataArray:
-    """Add clouds, latitude and longitude, and number the rows and columns of a sensor."""
+    """Add clouds, latitude and longitude, number the rows and columns of a sensor, and note what was left out."""
     top, left, bottom, right = window
     if described.cloud is not None:
         image = image.assign_coords(cloud=(("y", "x"), described.cloud.marked(raw.shape[:2], window)))
@@ -195,6 +195,8 @@ def _with_swath(
         for axis, start, stop in (("y", top, bottom), ("x", left, right)):
             attrs = {"long_name": f"{'row' if axis == 'y' else 'column'} of the sensor, from 0", "units": "1"}
             image = image.assign_coords({axis: (axis, np.arange(start, stop), attrs)})
+    if water:
+        image.attrs["water_bands"] = "left out"
     acquired = utc_time(described.acquired)
     if acquired is not None:
         image.attrs["acquired"] = acquired

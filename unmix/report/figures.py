@@ -152,6 +152,8 @@ def caption(result: xr.Dataset) -> str:
     """Return the line of key figures under a summary."""
     attrs = result.attrs
     facts: list[str] = []
+    if attrs.get("stain_flag", "none") not in ("none", "given"):
+        facts.append(f"in doubt: {attrs['stain_flag']}")
     if "relative_error" in attrs:
         facts.append(f"relative error {100 * float(attrs['relative_error']):.2g} %")
     if "smallest_angle" in attrs and result.sizes["endmember"] > 1:

@@ -55,7 +55,7 @@ class Run:
         self.request = request
         self.run_id = uuid.uuid4().hex[:12]
         self.stage, self.done, self.total = "", 0, 0
-        self.over = False
+        self.over = self.failed = False
         self.growing: list[LayerData] = []
         """The maps as they fill, once the first window of them is finished."""
         self.n_blocks = 0
@@ -115,6 +115,9 @@ class Run:
             return None
         except UnmixError as error:
             return Refused(self.run_id, str(error))
+        except BaseException:
+            self.failed = True
+            raise
         finally:
             self.over = True
 

@@ -21,6 +21,7 @@ from .sources import identity_of, is_source
 
 _POLL_MS = 50
 _PAINT_S = 0.1
+_SOON_OVER_S, _TELL_S = 1.0, 0.3
 
 
 class Runner(QObject):
@@ -49,7 +50,7 @@ class Runner(QObject):
         self.runs: list[Run] = []
         self._active: Run | None = None
         self._activity: Activity | None = None
-        self._painted, self._when = -1, 0.0
+        self._painted, self._when, self._began, self._told = -1, 0.0, 0.0, 0.0
         self._steps = Paced(self)
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
@@ -83,8 +84,7 @@ class Runner(QObject):
         colours = {**default_colours(), **session_of(self.viewer).colours_for(request.source.identity)}
         run = Run(request, self._take_answer, self._take_end, colours)
         self.runs.append(run)
-        self._active, self._painted = run, -1
-        self._activity = Activity(f"Unmixing {request.source.name}")
+        self._active, self._painted, self._began = run, -1, time.monotonic()
         self._poll.start()
         self.changed.emit()
         run.start()
@@ -109,16 +109,25 @@ class Runner(QObject):
     def _look(self) -> None:
         """Look at how far the run is, and paint what is new."""
         run = self._active
-        if run is None or self._activity is None:
+        if run is None:
             return
-        if self._activity.cancelled:
+        if self._activity is not None and self._activity.cancelled:
             self.cancel()
             return
         if run.total:
             self.progressed.emit(run.stage, run.done, run.total)
-            self._activity.show(run.stage, run.done, run.total)
+            self._show_activity(run)
         if run.growing and not self._steps.busy and time.monotonic() > self._when + _PAINT_S:
             self._paint(run)
+
+    def _show_activity(self, run: Run) -> None:
+        """Show the run in the activity dock, where it takes long enough to be looked for there."""
+        now = time.monotonic()
+        if self._activity is None and now > self._began + _SOON_OVER_S:
+            self._activity = Activity(f"Unmixing {run.request.source.name}")
+        elif self._activity is not None and now > self._told + _TELL_S:
+            self._told = now
+            self._activity.show(run.stage, run.done, run.total)
 
     def _paint(self, run: Run) -> None:
         """Show the maps as far as they are, a layer at a turn of the event loop."""
@@ -172,9 +181,9 @@ class Runner(QObject):
         self.changed.emit()
 
     def _take_end(self) -> None:
-        """Forget the threads that have ended."""
+        """Forget the threads that have ended; one that failed has no answer, all others have one on its way."""
         self.runs[:] = [run for run in self.runs if not run.over]
-        if self._active is not None and self._active.over:
+        if self._active is not None and self._active.failed:
             self._put_back(self._active)
             self._let_go()
 

@@ -38,6 +38,7 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     earlier = {_place_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
     if not earlier and source is not None:
         source.visible = False
+        yield
     shown = [layer for layer in layers if layer[1].get("visible", True)]
     hidden = [layer for layer in layers if not layer[1].get("visible", True)]
     first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
@@ -71,14 +72,14 @@ def layers_of_run(viewer: Any, layers: list[LayerData]) -> list[Any]:
 def warm_up(layers: list[LayerData]) -> None:
     """Have napari compile what it needs to colour labels, over a second the first time, before the window waits for it.
 
-    Called in the worker.
+    Called in the worker, and so without a layer: what napari knows of units cannot be set up by two threads at once.
     """
-    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
 
     for data, keywords, kind in layers:
         if kind == "labels":
-            nothing = np.zeros((1, 1), finest(data).dtype)
-            Labels(nothing, colormap=keywords["colormap"]).colormap.map(nothing)
+            colours = DirectLabelColormap(color_dict=keywords["colormap"])
+            colours.map(np.zeros((1, 1), finest(data).dtype))
 
 
 def _made_from(layer: Any, layers: list[LayerData]) -> bool:

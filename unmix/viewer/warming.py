@@ -43,7 +43,9 @@ def _steps() -> Iterator[None]:
 
 
 def _runs() -> list[Callable[[], Any]]:
-    """Return runs that go through the same kernels as those of users, and take no time themselves."""
+    """Return runs that go through the same kernels and schedulers as those of users, and take no time themselves."""
+    import dask.array as da
+
     rng = np.random.default_rng(0)
     E, A = rng.random((3, 12)), rng.dirichlet(np.full(3, 0.3), (64, 64))
     scene = (A @ E + rng.normal(scale=0.01, size=(64, 64, 12))).astype(np.float32)
@@ -51,7 +53,7 @@ def _runs() -> list[Callable[[], Any]]:
     slide = np.rint(255 * np.exp(-rng.gamma(1.0, 0.4, (64, 64, 2)) @ stains)).astype(np.uint8)
     stack = rng.poisson(100 * A @ E).astype(np.uint16)
     return [
-        lambda: unmix(scene, 3, quantity="reflectance"),
+        lambda: unmix(da.from_array(scene, chunks=(32, 64, 12)), 3, quantity="reflectance"),
         lambda: separate_stains(slide),
         lambda: unmix(stack, 3, quantity="counts"),
     ]

@@ -35,8 +35,9 @@ def composite(result: xr.Dataset, limit: int) -> np.ndarray:
     """Return the abundance maps as one picture.
 
     Fractions are mixed as light: each pixel is the mean of the endmembers' colours, weighted by their fractions.
-    Fluorescence is added on black, each map up to its brightest half per cent. Stains absorb on white, each in its
-    own colour. Invalid pixels are grey.
+    Fluorescence is added on black, each map up to its brightest half per cent. Stains absorb white light: in red, green
+    and blue as much as they do on the slide, so that the picture is the slide without what they do not explain; in
+    other bands each in its own colour, up to its brightest half per cent. Invalid pixels are grey.
 
     Parameters
     ----------
@@ -54,7 +55,10 @@ def composite(result: xr.Dataset, limit: int) -> np.ndarray:
     hues = colours(result)
     valid = np.isfinite(maps).all(axis=0)
     weights = np.clip(np.nan_to_num(maps, posinf=0.0, neginf=0.0), 0.0, None)
-    if is_stained(result):
+    if is_stained(result) and result.sizes["band"] == 3:
+        absorbed = -result["endmembers"].values.astype(np.float32)
+        picture = np.exp(np.tensordot(weights.astype(np.float32), absorbed, axes=(0, 0)))
+    elif is_stained(result):
         picture = _absorbed(weights / _scales(weights, valid), hues)
     elif quantity(result) == "counts":
         picture = _added(weights / _scales(weights, valid), hues)

@@ -41,6 +41,7 @@ def test_emit(emit, cube):
     assert image.coords["latitude"].dims == ("y", "x")
     assert image.coords["longitude"].values[3, 0] == pytest.approx(-118 + 0.0015)
     assert "spatial_ref" not in image.coords
+    assert unmix.image.pixel_size(image) is None
     part = unmix.read(emit, region=(2, 1, 7, 5), bands=(500, 1700))
     np.testing.assert_array_equal(part.values, image.values[2:7, 1:5, 1:7])
     assert part.coords["y"].values.tolist() == [2, 3, 4, 5, 6]
@@ -55,6 +56,8 @@ def test_aviris3(aviris3, cube):
     assert image.rio.transform() == UTM
     assert np.flatnonzero(~image.coords["good_band"].values).tolist() == [5, 7]
     assert unmix.read(aviris3, water_bands="keep").coords["good_band"].values.all()
+    result = unmix.unmix(image, endmembers=np.full((2, 10), 0.3) + np.eye(2, 10))
+    assert '"water_bands": "left out"' in result.attrs["provenance"]
 
 
 def test_aviris3_radiance_in_sensor_geometry(aviris3_radiance, cube):

@@ -14,8 +14,8 @@ pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
 
 WAIT_MS = 60_000
-MOST_WORK_S = 0.25
-"""Of one turn; the goal is 0.1 s on an idle machine (benchmarks/viewer.py measures it), a busy one takes longer."""
+MOST_WORK_S = 0.5
+"""Of one turn, waiting not counted: five times the goal, for a busy machine; benchmarks/viewer.py measures it."""
 
 
 @pytest.fixture
@@ -64,11 +64,16 @@ def test_no_turn_of_the_event_loop_works_long(qtbot, desk):
     probe = Probe()
     panel.run_button.click()
     qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    inserted = []
+    viewer.layers.events.inserted.connect(lambda _: inserted.append(len(probe.turns)))
     probe.start()
     panel.run_button.click()
     qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
     probe.stop()
-    assert len(probe.turns) > 20
+    assert len(inserted) == 4 + 1 + 3
+    assert len(set(inserted)) == len(inserted), "two layers in one turn"
     assert max(probe.turns) < MOST_WORK_S
     assert "cube | endmember 4" in viewer.layers
 

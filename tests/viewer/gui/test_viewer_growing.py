@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -157,6 +158,21 @@ def test_a_run_that_fails_on_the_way_leaves_one_sentence(qtbot, desk, image, hel
     qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
     assert messages == ["the disk is gone."]
     assert list(viewer.layers) == [source]
+
+
+def test_an_answer_on_its_way_is_not_lost_to_the_end_of_an_earlier_run(qtbot, desk, image, held):
+    viewer, panel = desk
+    add(viewer, image)
+    held.going_on.set()
+    panel.run_button.click()
+    run = panel.runner.active
+    end = time.monotonic() + 60
+    while not run.over and time.monotonic() < end:
+        time.sleep(0.005)  # the window does not look: the answer waits in its queue
+    panel.runner._take_end()
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    assert len(maps_of(viewer)) == N_ENDMEMBERS
+    assert panel.session.current.run_id == run.run_id
 
 
 def test_a_map_deleted_while_it_is_painted(qtbot, desk, image, held, messages):

@@ -59,6 +59,7 @@ def test_the_source_goes_while_its_maps_appear(qtbot, desk, image, messages):
     for layer in list(viewer.layers)[1:]:
         viewer.layers.remove(layer)
     panel.restore(panel.session.current)
+    qtbot.waitUntil(lambda: "leaf | endmember 1" in viewer.layers, timeout=WAIT_MS)
     assert panel.running
     viewer.layers.remove(source)
     viewer.layers.remove("leaf | endmember 1")
@@ -110,7 +111,8 @@ def test_docks_before_anything_was_run(qtbot, desk, image):
     viewer.cursor.position = tuple(source.data_to_world((0, 3, 4)))
     spectra.mouse.look()
     assert spectra.plot.keys == ("here",)
-    assert not explore.tabs.isEnabled()
+    enabled = [explore.tabs.tabText(k) for k in range(explore.tabs.count()) if explore.tabs.isTabEnabled(k)]
+    assert enabled == ["Colour"]
     spectra.use_button.click()
     spectra.delete_button.click()
     assert spectra.table.rowCount() == 0

@@ -44,8 +44,8 @@ def add(viewer, image, **place):
 def look_at(qtbot, viewer, layer, centre, zoom):
     """Move the camera; centre in pixels of the layer."""
     world = np.asarray(layer.data_to_world((0,) * (layer.ndim - 2) + tuple(centre)))[-2:]
-    viewer.camera.center = tuple(world)
-    viewer.camera.zoom = zoom
+    viewer.scene.camera.center = tuple(world)
+    viewer.scene.camera.zoom = zoom
     before = np.array(layer.corner_pixels)
     qtbot.waitUntil(lambda: not np.array_equal(layer.corner_pixels, before), timeout=WAIT_MS)
 

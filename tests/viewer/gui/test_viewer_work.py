@@ -503,6 +503,7 @@ def test_cancel_in_the_activity_dock(qtbot, desk, image, monkeypatch):
     viewer, panel = desk
     add(viewer, image)
     panel.run_button.click()
+    qtbot.waitUntil(lambda: panel.runner._activity is not None, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: panel.runner._activity._bar.n > 3, timeout=WAIT_MS)
     assert panel.runner._activity._bar.desc.startswith("Unmixing leaf: mapping the abundances")
     panel.runner._activity._bar.cancel()

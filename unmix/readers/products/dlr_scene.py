@@ -29,8 +29,8 @@ class BandTags:
     offset: str
 
 
-ENMAP = BandTags("specific/bandCharacterisation/bandID", "FWHMOfBand", "GainOfBand", "OffsetOfBand")
-DESIS = BandTags("specific/bandCharacterisation/band", "wavelengthWidthOfBand", "gainOfBand", "offsetOfBand")
+ENMAP = BandTags(".//bandCharacterisation/bandID", "FWHMOfBand", "GainOfBand", "OffsetOfBand")
+DESIS = BandTags(".//bandCharacterisation/band", "wavelengthWidthOfBand", "gainOfBand", "offsetOfBand")
 
 
 def metadata_of(image: Path) -> Path | None:
