@@ -376,3 +376,12 @@ def test_refusals_are_one_line_with_a_way_out(make: object, error: type[UnmixErr
 
 def test_public_door_is_the_same() -> None:
     assert unmix.as_image is as_image
+
+
+def test_a_dask_array_of_unknown_size_is_refused() -> None:
+    import dask.array as da
+
+    values = da.ones((40, 5), chunks=10)
+    unknown = values[da.ones(40, chunks=10) > 0][None]
+    with pytest.raises(DataError, match="compute_chunk_sizes"):
+        as_image(unknown)

@@ -428,3 +428,11 @@ def test_invalid_image_of_the_contract_is_refused(image: xr.DataArray) -> None:
     broken = image.assign_coords(valid=(("y", "x"), np.ones(SHAPE)))
     with pytest.raises(DataError, match="boolean coordinate 'valid'"):
         unmix.unmix(broken, 3)
+
+
+def test_arguments_of_the_wrong_kind_are_refused_in_one_line() -> None:
+    cube = np.random.default_rng(0).random((20, 20, 3))
+    with pytest.raises(OptionError, match="stains=None"):
+        unmix.separate_stains(cube, None)
+    with pytest.raises(OptionError, match="out=5 is no path"):
+        unmix.unmix(cube, 2, quantity="reflectance", out=5)

@@ -224,6 +224,8 @@ def pixel_size(image: xr.DataArray) -> tuple[float, float, str] | None:
 def _check_array(values: Any) -> None:
     if values.ndim != 3:
         raise DataError(f"an image has 3 axes (y, x, band); this array has {values.ndim}, shape {tuple(values.shape)}.")
+    if any(not length >= 0 for length in values.shape):
+        raise DataError("the Dask array does not know its own size. Call its compute_chunk_sizes() first.")
     if min(values.shape) == 0:
         raise DataError(f"the image is empty: shape {tuple(values.shape)}.")
     if values.dtype.kind not in "uif":

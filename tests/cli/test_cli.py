@@ -245,3 +245,32 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert process.returncode == 130, errors
     assert "interrupted" in errors
     assert [path.name for path in tmp_path.iterdir()] == ["large.npy"]
+
+
+def test_an_empty_output_name_is_not_the_current_folder(cube: Path, tmp_path: Path) -> None:
+    answer = call("run", cube, "--endmembers", 3, "--out", "", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "the name is empty" in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_on_further_axes_is_chosen_as_in_python(tmp_path: Path) -> None:
+    import tifffile
+
+    stack = np.random.default_rng(0).integers(1, 200, (3, 4, 32, 32), np.uint16)
+    tifffile.imwrite(tmp_path / "time.ome.tif", stack, metadata={"axes": "TCYX"}, ome=True)
+    assert "t=" in one_line(call("info", tmp_path / "time.ome.tif"))
+    assert "x 4 bands" in call("info", tmp_path / "time.ome.tif", "--series", "t=2").stdout
+    assert "colour" in one_line(call("info", tmp_path / "time.ome.tif", "--series", "colour"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_nobody_can_take_is_one_line() -> None:
+    command = [sys.executable, "-m", "unmix", "info", str(sample_path("coast"))]
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert "No space left" in one_line(answer)
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, timeout=300, check=False
+    )
+    assert closed.returncode == 0, closed.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmix.errors import DataError, WriteError
+from unmix.errors import DataError, OptionError, WriteError
 from unmix.materials.colours import INVALID, palette, readable, stain_colour
 from unmix.report import endmember_figure, maps_figure, save_figure, summary_figure
 from unmix.report.figures import caption
@@ -260,7 +260,7 @@ def test_odd_and_long_names_stay_on_the_page(make):
     shown = texts(figure)
     assert shown.count("$x^2_") == 2
     assert shown.count("line break") == 2
-    assert sum(text.startswith("a very long") and text.endswith("…") for text in shown) == 2
+    assert sum(text.startswith("a very long") and "…" in text for text in shown) == 2
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -331,3 +331,20 @@ def test_no_figure_touches_pyplot():
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+def test_a_figure_is_not_called_what_it_is_not(make, tmp_path):
+    with pytest.raises(OptionError, match=r"ends in \.png"):
+        save_figure(make(3), tmp_path / "figure.pdf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_cut_keep_what_tells_them_apart(make):
+    names = [f"a longer name of endmember {k:02}" for k in range(20)]
+    cut = {text for text in texts(summary_figure(make(20, names=names))) if "…" in text}
+    assert {text[-2:] for text in cut} == {f"{k:02}" for k in range(20)}
+
+
+def test_the_image_of_another_result_is_refused(make, make_image):
+    with pytest.raises(OptionError, match="the image has 30 rows and 90 columns"):
+        summary_figure(make(3, shape=(40, 40)), make_image("reflectance", (30, 90), 12))

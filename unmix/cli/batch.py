@@ -12,6 +12,7 @@ from .batch_progress import told_progress
 from .console import reported
 from .engine import engine
 from .flags import (
+    Output,
     chosen_options,
     engine_flags,
     format_flag,
@@ -38,7 +39,7 @@ be done; 130 and 143 stopped by Ctrl-C or SIGTERM: run the same command again to
 @click.command("batch", epilog=_EPILOG)
 @click.argument("files", nargs=-1)
 @click.option("--list", "listed", type=click.File(), help="Text file of inputs, one a line; - for standard input.")
-@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder: one folder an input in it.")
+@click.option("--out", "-o", type=Output(), required=True, help="Folder: one folder an input in it.")
 @click.option(
     "--endmembers",
     "-n",

@@ -44,6 +44,12 @@ def reported(subject: str, debug: bool, code: int = 1) -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except (OSError, MemoryError) as error:
+        if debug:
+            traceback.print_exc()
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        click.echo(f"unmix: {subject}: {' '.join(reason.split())}. --debug shows where.", err=True)
+        sys.exit(code)
 
 
 _interrupted = threading.Event()
@@ -118,6 +124,8 @@ def _plain_progress() -> Callable[[str, int, int], None]:
 
 def print_table(title: str, headings: list[str], rows: list[list[str]], numeric: int = 1) -> None:
     """Print a table; the first `numeric` columns are text, the others numbers aligned to the right."""
+    if sys.stdout is None:  # closed by the caller: nobody reads it
+        return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from .console import print_table, progress_bar, reported
+from .flags import Output
 
 SAMPLES = {
     "tissue_he": "a stained slide (hematoxylin, eosin)",
@@ -21,7 +22,7 @@ SAMPLES = {
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=Output(),
     default=Path("demo_output"),
     show_default=True,
     help="Folder for the results.",

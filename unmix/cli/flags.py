@@ -30,6 +30,18 @@ class Range(click.ParamType):
         return float(found[1]), float(found[2])
 
 
+class Output(click.Path):
+    """A file or folder to write; an empty name, as an unset variable of a shell gives, is not the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Numbers(click.ParamType):
     """Numbers separated by commas, written 245,244,240."""
 
@@ -122,7 +134,7 @@ def source_flags(command: Command) -> Command:
     """Add the flags that say which part of a file is meant."""
     flags = [
         click.option("--key", help="Name of the array in a file that holds several."),
-        click.option("--series", type=click.IntRange(0), help="Which image of a file that holds several."),
+        click.option("--series", help="Which image of a file that holds several, or which place on axes: 1, t=2,z=0."),
         click.option("--level", type=click.IntRange(0), default=0, help="Which level of a pyramid; 0 is full size."),
         click.option("--region", help="Only this window: Y0,X0,Y1,X1 in pixels of level 0, half open."),
     ]
@@ -131,7 +143,7 @@ def source_flags(command: Command) -> Command:
     return command
 
 
-def source_keywords(key: str | None, series: int | None, level: int, region: str | None) -> dict[str, Any]:
+def source_keywords(key: str | None, series: str | None, level: int, region: str | None) -> dict[str, Any]:
     """Turn the source flags into keywords of `unmix.read`."""
     window = None
     if region is not None:
@@ -141,7 +153,8 @@ def source_keywords(key: str | None, series: int | None, level: int, region: str
             window = ()
         if len(window) != 4:
             raise click.BadParameter(f"{region!r} is not Y0,X0,Y1,X1.", param_hint="--region")
-    return {"key": key, "series": series, "level": level, "region": window}
+    chosen = int(series) if series is not None and series.isascii() and series.isdigit() else series
+    return {"key": key, "series": chosen, "level": level, "region": window}
 
 
 def chosen_options(given: dict[str, Any], *doors: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .flags import source_flags, source_keywords
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @source_flags
-def command(file: Path, debug: bool, key: str | None, series: int | None, level: int, region: str | None) -> None:
+def command(file: Path, debug: bool, key: str | None, series: str | None, level: int, region: str | None) -> None:
     """Show what unmix sees in FILE, without reading all of it."""
     keywords = source_keywords(key, series, level, region)
     with reported(str(file), debug):

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from .console import print_table, progress_bar, reported
-from .flags import Range, source_flags, source_keywords
+from .flags import Output, Range, source_flags, source_keywords
 
 _EPILOG = """Examples:
 
@@ -22,9 +22,7 @@ _EPILOG = """Examples:
 @click.command("rank", epilog=_EPILOG)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--max-rank", type=click.IntRange(2, 40), default=12, show_default=True, help="Largest number to try.")
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path), help="Figure to write [default: FILE_rank.png in this folder]."
-)
+@click.option("--out", "-o", type=Output(), help="Figure to write [default: FILE_rank.png in this folder].")
 @click.option("--restarts", type=click.IntRange(0, 1000), default=10, show_default=True, help="Random starts a number.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same answer.")
 @click.option("--quantity", help="What the numbers are; taken from the file or guessed when not given.")
@@ -45,7 +43,7 @@ def command(
     overwrite: bool,
     debug: bool,
     key: str | None,
-    series: int | None,
+    series: str | None,
     level: int,
     region: str | None,
     **given: Any,
@@ -57,10 +55,12 @@ def command(
         from ..rank import estimate_rank
         from ..readers import read
         from ..readers.mask import read_mask
+        from ..report.page import check_png_name
         from ..report.rank_curves import save_rank_figure
         from ..writers.commit import check_outputs
 
         figure = out or Path(f"{file.stem}_rank.png")
+        check_png_name(figure)
         check_outputs([figure], overwrite=overwrite, source=file)
         image = read(file, **keywords, **reading)
         pixels = None if mask is None else read_mask(mask, image)

@@ -8,6 +8,7 @@ import click
 
 from ..errors import ReadError
 from .console import reported
+from .flags import Output
 
 _EPILOG = """Examples:
 
@@ -20,7 +21,7 @@ _EPILOG = """Examples:
 
 @click.command("report", epilog=_EPILOG)
 @click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The .html file to write.")
+@click.option("--out", "-o", type=Output(), required=True, help="The .html file to write.")
 @click.option("--image", type=click.Path(path_type=Path), help="The image of a single result, shown beside its maps.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -10,7 +10,16 @@ import click
 from ..scratch import scratch_beside
 from .console import progress_bar, reported
 from .engine import engine
-from .flags import chosen_options, engine_flags, format_flag, library_flags, option_flags, source_flags, source_keywords
+from .flags import (
+    Output,
+    chosen_options,
+    engine_flags,
+    format_flag,
+    library_flags,
+    option_flags,
+    source_flags,
+    source_keywords,
+)
 
 _EPILOG = """Examples:
 
@@ -33,9 +42,7 @@ _EPILOG = """Examples:
     type=click.IntRange(1),
     help="How many endmembers to find [default: as many as 'unmix rank' suggests].",
 )
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the maps, tables and figure."
-)
+@click.option("--out", "-o", type=Output(), required=True, help="Folder for the maps, tables and figure.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
 @library_flags
 @format_flag
@@ -58,7 +65,7 @@ def command(
     overwrite: bool,
     debug: bool,
     key: str | None,
-    series: int | None,
+    series: str | None,
     level: int,
     region: str | None,
     **given: Any,

@@ -10,7 +10,16 @@ import click
 from ..scratch import scratch_beside
 from .console import progress_bar, reported
 from .engine import engine
-from .flags import chosen_options, engine_flags, format_flag, option_flags, source_flags, source_keywords, stain_names
+from .flags import (
+    Output,
+    chosen_options,
+    engine_flags,
+    format_flag,
+    option_flags,
+    source_flags,
+    source_keywords,
+    stain_names,
+)
 
 _EPILOG = """Examples:
 
@@ -27,9 +36,7 @@ _EPILOG = """Examples:
 @click.option(
     "--stains", default="hematoxylin,eosin", show_default=True, help="Two or three stains, or a set such as H-DAB."
 )
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the maps, tables and figure."
-)
+@click.option("--out", "-o", type=Output(), required=True, help="Folder for the maps, tables and figure.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
 @format_flag
 @engine_flags
@@ -48,7 +55,7 @@ def command(
     overwrite: bool,
     debug: bool,
     key: str | None,
-    series: int | None,
+    series: str | None,
     level: int,
     region: str | None,
     **given: Any,

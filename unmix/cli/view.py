@@ -13,6 +13,7 @@ import click
 
 from ..errors import OptionError, ReadError
 from .console import reported
+from .flags import Output
 
 _EPILOG = """Examples:
 
@@ -27,9 +28,7 @@ _NEEDED = ("napari", "qtpy", "pyqtgraph")
 
 @click.command("view", epilog=_EPILOG)
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
-    "--screenshot", type=click.Path(path_type=Path), help="Save a picture of the window to this PNG file and end."
-)
+@click.option("--screenshot", type=Output(), help="Save a picture of the window to this PNG file and end.")
 @click.option("--overwrite", is_flag=True, help="Replace the screenshot if it exists.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(files: tuple[Path, ...], screenshot: Path | None, overwrite: bool, debug: bool) -> None:

@@ -177,6 +177,8 @@ def stain_names(stains: str | Iterable[str]) -> tuple[str, ...]:
                 "or give a list of stain names."
             )
         stains = (stains,)
+    if not isinstance(stains, Iterable):
+        raise OptionError(f"stains={stains!r}: give two or three names, or the name of a set such as 'H&E'.")
     names = tuple(find_stain(name).name for name in stains)
     for name in names:
         if names.count(name) > 1:

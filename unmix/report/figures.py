@@ -16,7 +16,7 @@ from ..result import check_result
 from ..writers.commit import commit
 from ..writers.facts import quantity, source_name, source_path
 from .layout import MARGIN, PAGE_WIDTH, tile_grid
-from .page import DPI, GREY, Page, without_glyph_warnings
+from .page import DPI, GREY, Page, check_png_name, without_glyph_warnings
 from .spectra import draw_endmembers, endmembers_height
 from .tiles import Tile, diagnostic_tiles, draw_tiles, height_to_width, map_tiles, overview_tiles
 
@@ -113,11 +113,12 @@ def save_figure(
 
     Raises
     ------
-    WriteError
-        The file exists, is a link, or cannot be written.
+    OptionError, WriteError
+        The name does not end in .png; the file exists, is a link, or cannot be written.
     """
     path = Path(path)
     path = path / "figure.png" if path.is_dir() else path
+    check_png_name(path)
     figure = summary_figure(result, image)
     expected = tuple(int(length) for length in figure.canvas.get_width_height())
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import OptionError
 from ..materials.colours import FULL_THICKNESS, INVALID
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ RULE = "#C9C9C9"
 DPI = 150
 
 _SMALLEST = 0.82
+_END_KEPT = 3
 
 _FURTHER_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "Hiragino Sans",
@@ -64,18 +67,21 @@ class Page:
         return self.figure.text(left / self.width, 1 - top / self.height, words, fontsize=size, **style)
 
     def fitted(self, left: float, top: float, words: str, size: float, room: float, **look: Any) -> Text:
-        """Write one line in at most `room` inches: a little smaller where that helps, else cut with an ellipsis."""
+        """Write one line in at most `room` inches: a little smaller where that helps, else cut before its end.
+
+        The end stays, for it is what tells endmember 11 from endmember 12.
+        """
         written = self.text(left, top, words, size, **look)
         if self.width_of(written) > room:
             written.set_fontsize(max(_SMALLEST * size, size * room / self.width_of(written) - 0.1))
         if self.width_of(written) > room:
-            kept = len(words)
-            low, high = 0, kept
+            end = words[-_END_KEPT:] if len(words) > 2 * _END_KEPT else ""
+            low, high = 0, len(words) - len(end)
             while low < high:
                 kept = (low + high + 1) // 2
-                written.set_text(words[:kept].rstrip() + "…")
+                written.set_text(f"{words[:kept].rstrip()}…{end}")
                 low, high = (kept, high) if self.width_of(written) <= room else (low, kept - 1)
-            written.set_text(words[:low].rstrip() + "…")
+            written.set_text(f"{words[:low].rstrip()}…{end}")
         return written
 
     def width_of(self, written: Text) -> float:
@@ -124,6 +130,12 @@ def named_gradient(name: str) -> Any:
     from matplotlib import colormaps
 
     return colormaps[name].with_extremes(bad=INVALID)
+
+
+def check_png_name(path: Path) -> None:
+    """Refuse a name that says the figure is something else than the PNG file it is."""
+    if path.suffix.lower() != ".png":
+        raise OptionError(f"{path}: a figure is a PNG file. Give a name that ends in .png.")
 
 
 def short_number(value: float) -> str:

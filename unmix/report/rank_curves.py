@@ -10,7 +10,7 @@ import numpy as np
 
 from ..rank import STABLE_ANGLE, RankEstimate
 from ..writers.commit import commit
-from .page import DPI, GREY, INK, RULE, Page, without_glyph_warnings
+from .page import DPI, GREY, INK, RULE, Page, check_png_name, without_glyph_warnings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,9 +96,10 @@ def save_rank_figure(
 
     Raises
     ------
-    WriteError
-        The file exists, is a link, or cannot be written.
+    OptionError, WriteError
+        The name does not end in .png; the file exists, is a link, or cannot be written.
     """
+    check_png_name(Path(path))
     figure = rank_figure(estimate, name)
     expected = tuple(int(length) for length in figure.canvas.get_width_height())
 

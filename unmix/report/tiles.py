@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..errors import OptionError
 from ..materials.colours import readable
 from ..writers.facts import colours, is_stained, labels, quantity
 from ..writers.preview import brightest, composite
@@ -58,6 +59,8 @@ def map_tiles(result: xr.Dataset, limit: int = LONGEST_SIDE) -> list[Tile]:
 
 def overview_tiles(result: xr.Dataset, image: xr.DataArray | None, limit: int = LONGEST_SIDE) -> list[Tile]:
     """Return the image, where it is given, and the composite of the maps, where there are several."""
+    if image is not None:
+        _require_same_shape(image, result)
     shown = [] if image is None else [Tile("image", picture(image, limit))]
     if result.sizes["endmember"] == 1:
         return shown
@@ -127,6 +130,17 @@ def _draw_bar(page: Page, tile: Tile, right: float, line: float) -> float:
         spine.set(color=RULE, linewidth=0.4)
     start = page.text(bar_right - _BAR_WIDTH - 0.05, line, short_number(low), 7.5, color=GREY, ha="right")
     return right - bar_right + _BAR_WIDTH + 0.05 + page.width_of(start)
+
+
+def _require_same_shape(image: xr.DataArray, result: xr.Dataset) -> None:
+    """Refuse the image of another result; a smaller level of a slide has the same proportions to a pixel."""
+    height, width = image.sizes["y"], image.sizes["x"]
+    rows, columns = result.sizes["y"], result.sizes["x"]
+    if abs(height * columns - width * rows) > max(height, width, rows, columns):
+        raise OptionError(
+            f"the image has {height} rows and {width} columns, the result {rows} and {columns}. Give the image that "
+            "was unmixed."
+        )
 
 
 def _interpolation(shape: tuple[int, ...], grid: TileGrid) -> str:

@@ -142,6 +142,8 @@ def write(
 
 def check_out(path: str | os.PathLike[str]) -> None:
     """Raise where the outputs of a run to come could not be written to `path`, before any work is done."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise OptionError(f"out={path!r} is no path. Give a file or a folder.")
     if not os.fspath(path):
         raise OptionError("the output path is empty. Give a file or a folder.")
     path = Path(path)

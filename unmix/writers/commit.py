@@ -160,7 +160,8 @@ def _check_target(path: Path, overwrite: bool, source: Path | None) -> None:
     if not path.is_file() and not (path.is_dir() and path.suffix.lower() == ".zarr"):
         raise WriteError(f"output {path} exists and is not a file. Choose another name.")
     if not overwrite:
-        raise WriteError(f"output {path} exists. Choose another name, or allow it to be replaced with overwrite=True.")
+        way = "Choose another name, or allow it to be replaced (overwrite=True, --overwrite)."
+        raise WriteError(f"output {path} exists. {way}")
 
 
 def _check_folder(path: Path) -> None:

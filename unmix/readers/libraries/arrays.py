@@ -86,9 +86,8 @@ def _chosen(arrays: dict[str, np.ndarray], key: str | None, path: Path) -> str:
         return key
     found = [name for name in _SPECTRA if name in arrays]
     if not found:
-        raise ReadError(
-            f"{shown(path)} has none of {', '.join(_SPECTRA)}. Say key=; it has {', '.join(sorted(arrays))}."
-        )
+        there = ", ".join(sorted(arrays)) or "no table of numbers"
+        raise ReadError(f"{shown(path)} has none of {', '.join(_SPECTRA)}. Say key=; it has {there}.")
     return found[0]
 
 
