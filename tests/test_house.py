@@ -14,11 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "unmix"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (
-        frozenset(
-            {"errors", "quantity", "spectral_axis", "named_axes", "grid_mapping", "cf_convention", "usable_pixels"}
-        ),
-    ),
+    (frozenset({"errors", "quantity", "usable_pixels", "conventions"}),),
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (

@@ -9,8 +9,8 @@ import xarray as xr
 from affine import Affine
 
 import unmix
+from unmix.conventions.spectral_axis import other_axis, spectral_axis
 from unmix.errors import DataError, UnmixWarning
-from unmix.spectral_axis import other_axis, spectral_axis
 
 PLACE = Affine(30.0, 0.0, 400_000.0, 0.0, -30.0, 4_000_000.0)
 CUBE = np.random.default_rng(3).random((5, 4, 6)).astype("float32")

@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 
 from .blocks import lazy_array
+from .conventions.grid_mapping import crs_of, transform_of
 from .errors import DataError
-from .grid_mapping import crs_of, transform_of
 
 if TYPE_CHECKING:
     from affine import Affine

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from .conventions.named_axes import PLACE_COORDS, band_coords, letter_of, nodata_of, one_cube, with_our_names
+from .conventions.spectral_axis import SpectralAxis
 from .errors import DataError, OptionError
-from .named_axes import PLACE_COORDS, band_coords, letter_of, nodata_of, one_cube, with_our_names
 from .quantity import QUANTITIES, check_quantity
-from .spectral_axis import SpectralAxis
 from .usable_pixels import UsablePixels, keep_rule, masked, usable_of
 
 if TYPE_CHECKING:

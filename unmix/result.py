@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .conventions.named_axes import BAND_COORDS, PLACE_COORDS
 from .errors import DataError
-from .named_axes import BAND_COORDS, PLACE_COORDS
 from .quantity import UNITS
 
 

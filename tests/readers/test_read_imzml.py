@@ -7,8 +7,8 @@ import pytest
 from pyimzml.ImzMLWriter import ImzMLWriter
 
 import unmix
+from unmix.conventions.spectral_axis import spectral_axis
 from unmix.errors import OptionError, ReadError, UnmixError, UnmixWarning
-from unmix.spectral_axis import spectral_axis
 
 MZ = np.linspace(100.0, 200.0, 11)
 COUNTS = np.random.default_rng(0).integers(1, 500, (4, 5, 11)).astype("f4")

@@ -75,7 +75,7 @@ def _recorded(encoding: dict[str, Any]) -> str:
 
 def _spectral_range(image: Any) -> tuple[str, str]:
     """Return what the bands count and from where to where."""
-    from ..spectral_axis import spectral_axis
+    from ..conventions.spectral_axis import spectral_axis
 
     axis = spectral_axis(image.coords)
     if axis is None:

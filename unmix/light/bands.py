@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import xarray as xr
 
+from ..conventions.spectral_axis import spectral_axis
 from ..errors import DataError, OptionError, UnmixWarning
-from ..spectral_axis import spectral_axis
 
 _FEW = 2000
 

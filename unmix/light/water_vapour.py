@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..conventions.grid_mapping import is_on_earth
 from ..errors import UnmixWarning
-from ..grid_mapping import is_on_earth
 
 WATER_VAPOUR = ((1350.0, 1433.0), (1804.0, 1968.0))
 """Ranges in nanometres, ends included."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..grid_mapping import crs_of, plain_text, transform_of
+from ..conventions.grid_mapping import crs_of, plain_text, transform_of
 from .describe import Description
 from .hdf5_file import is_bare_dimension, plain_array
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..conventions.spectral_axis import guessed_nanometres
 from ..errors import ReadError
-from ..spectral_axis import guessed_nanometres
 from .describe import Description
 
 _WAVELENGTHS = ("wavelengths", "wavelength")

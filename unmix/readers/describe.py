@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from ..blocks import lazy_array
+from ..conventions.spectral_axis import SpectralAxis
 from ..image import as_image, guess_quantity
 from ..light.bands import select_bands
 from ..light.water_vapour import left_out_for_water
-from ..spectral_axis import SpectralAxis
 from .naming import shown
 from .pixel_flags import PixelFlags
 from .request import Request, level_window

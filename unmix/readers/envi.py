@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..conventions.spectral_axis import in_nanometres
 from ..errors import ReadError, UnmixWarning
 from ..image import sample_rows
-from ..spectral_axis import in_nanometres
 from .describe import Description, make_image
 from .envi_header import Header, Layout, layout_of, read_header
 from .map_info import placement

@@ -12,8 +12,8 @@ from typing import Any
 
 import xarray as xr
 
+from ..conventions.grid_mapping import plain_text
 from ..errors import ReadError
-from ..grid_mapping import plain_text
 from .cf_place import place_by_cf
 from .describe import make_image
 from .hdf5_file import Hdf5Cube, datasets_of, is_bare_dimension, opened

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..conventions.grid_mapping import plain_text
 from ..errors import ReadError
-from ..grid_mapping import plain_text
 from .limits import check_decoded_size
 from .naming import one_line, shown
 

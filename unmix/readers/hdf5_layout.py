@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..conventions.grid_mapping import plain_text
+from ..conventions.named_axes import letter_of
+from ..conventions.spectral_axis import SpectralAxis, in_nanometres, other_axis
 from ..errors import UnmixWarning
-from ..grid_mapping import plain_text
-from ..named_axes import letter_of
-from ..spectral_axis import SpectralAxis, in_nanometres, other_axis
 from .companions import describe_by
 from .describe import Description
 from .hdf5_file import is_bare_dimension, plain_array

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..conventions.grid_mapping import crs_of, transform_of
 from ..errors import ReadError
-from ..grid_mapping import crs_of, transform_of
 
 _OFF = 0.05
 _MOST_PIXELS = 1 << 31

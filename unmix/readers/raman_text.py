@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..conventions.spectral_axis import SpectralAxis
 from ..errors import ReadError
-from ..spectral_axis import SpectralAxis
 from .describe import Description, make_image
 from .limits import memory_limit
 from .naming import one_line, shown

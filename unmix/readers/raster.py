@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..conventions.spectral_axis import in_nanometres
 from ..errors import OptionError, ReadError, UnmixWarning
-from ..spectral_axis import in_nanometres
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..cf_convention import without_cf
+from ..conventions.cf_convention import without_cf
 from ..errors import DataError, ReadError
 from ..result import check_result
 from .hdf5_file import check_stored_here, datasets_of, opened

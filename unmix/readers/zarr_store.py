@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..conventions.grid_mapping import crs_of, transform_of
+from ..conventions.named_axes import letter_of
+from ..conventions.spectral_axis import in_nanometres, other_axis
 from ..errors import ReadError, UnmixWarning
-from ..grid_mapping import crs_of, transform_of
-from ..named_axes import letter_of
-from ..spectral_axis import in_nanometres, other_axis
 from .cf_place import evenly_spaced
 from .describe import Description, make_image
 from .limits import check_decoded_size

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ..conventions.spectral_axis import spectral_axis
 from ..materials.colours import readable
-from ..spectral_axis import spectral_axis
 from ..writers.facts import colours, is_stained, labels, quantity
 from .page import GREY, RULE, Page, stain_gradient
 

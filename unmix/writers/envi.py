@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..conventions.spectral_axis import spectral_axis
 from ..ground_grid import on_the_ground
-from ..spectral_axis import spectral_axis
 from .commit import commit, commit_bytes
 from .facts import affine, crs_wkt, labels, source_path
 

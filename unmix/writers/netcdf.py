@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..cf_convention import with_cf, without_cf
+from ..conventions.cf_convention import with_cf, without_cf
 from .commit import commit
 from .facts import source_path
 from .held_file import HeldFile

@@ -10,7 +10,7 @@ from typing import Any
 
 import xarray as xr
 
-from ..spectral_axis import spectral_axis
+from ..conventions.spectral_axis import spectral_axis
 from .commit import commit_bytes
 from .facts import labels, source_path
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..cf_convention import with_cf, without_cf
+from ..conventions.cf_convention import with_cf, without_cf
 from ..errors import WriteError
 from .commit_folder import commit_folder
 from .facts import source_path

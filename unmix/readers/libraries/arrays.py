@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...conventions.spectral_axis import guessed_nanometres
 from ...errors import ReadError
 from ...materials.library import SpectralLibrary
-from ...spectral_axis import guessed_nanometres
 from ..limits import check_decoded_size
 from ..naming import one_line, shown
 from ..numpy_files import _array, _headers

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...conventions.spectral_axis import in_nanometres
 from ...errors import ReadError
 from ...materials.library import SpectralLibrary
-from ...spectral_axis import in_nanometres
 from ..envi_header import Header, layout_of, read_header
 from ..limits import check_decoded_size
 from ..naming import shown

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...conventions.spectral_axis import guessed_nanometres
 from ...errors import ReadError
 from ...materials.library import SpectralLibrary
-from ...spectral_axis import guessed_nanometres
 from ..naming import shown
 
 MOST_COLUMNS, MOST_ROWS = 100_000, 100_000

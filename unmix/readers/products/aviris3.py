@@ -13,8 +13,8 @@ from typing import Any
 
 from affine import Affine
 
+from ...conventions.grid_mapping import crs_of, plain_text, transform_of
 from ...errors import ReadError
-from ...grid_mapping import crs_of, plain_text, transform_of
 from ..cf_place import swath
 from ..describe import Description
 from ..hdf5_file import Hdf5Cube

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
+from ...conventions.grid_mapping import crs_of, plain_text
 from ...errors import ReadError
-from ...grid_mapping import crs_of, plain_text
 from ..cf_place import swath
 from ..describe import Description
 from ..hdf5_file import Hdf5Cube

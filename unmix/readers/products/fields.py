@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...conventions.grid_mapping import plain_text
+from ...conventions.spectral_axis import in_nanometres
 from ...errors import ReadError
-from ...grid_mapping import plain_text
-from ...spectral_axis import in_nanometres
 from ..hdf5_file import plain_array
 from ..naming import shown
 

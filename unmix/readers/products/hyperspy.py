@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ...conventions.grid_mapping import plain_text
+from ...conventions.spectral_axis import in_nanometres, is_light_unit, other_axis
 from ...errors import ReadError
-from ...grid_mapping import plain_text
-from ...spectral_axis import in_nanometres, is_light_unit, other_axis
 from ..describe import Description
 from ..hdf5_file import Hdf5Cube
 from ..naming import shown

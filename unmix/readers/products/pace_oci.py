@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...grid_mapping import plain_text
+from ...conventions.grid_mapping import plain_text
 from ..cf_place import swath
 from ..describe import Description
 from ..hdf5_file import Hdf5Cube

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
+from ...conventions.grid_mapping import plain_text
+from ...conventions.spectral_axis import in_nanometres
 from ...errors import ReadError
-from ...grid_mapping import plain_text
-from ...spectral_axis import in_nanometres
 from ..cf_place import swath
 from ..describe import Description
 from ..hdf5_file import Hdf5Cube

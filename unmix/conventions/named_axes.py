@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .errors import DataError, UnmixWarning
+from ..errors import DataError, UnmixWarning
 from .grid_mapping import crs_of
 from .spectral_axis import SpectralAxis, guessed_nanometres, in_nanometres, is_light_unit, other_axis
 

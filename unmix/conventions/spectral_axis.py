@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ReadError, UnmixWarning
+from ..errors import ReadError, UnmixWarning
 
 _NM_PER_UNIT = {
     "nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "nanometres": 1.0,
