@@ -13,6 +13,7 @@ Free endmembers could not be judged like that: a larger simplex always leaves le
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +23,7 @@ from ..blocks import Progress
 from ..errors import DataError
 from ..nmf.abundances import prepare_problem
 from ..nmf.subspace import Subspace
+from ..nmf.threads import thread_count
 from .robust import PixelAnchors, ProjectedPixels, lifted_anchors, linear_anchors, noise_following_anchors
 
 AVERAGING = (4.0, 1.0)
@@ -42,24 +44,34 @@ class Entry:
 
 
 def competing_anchors(
-    pixels: ProjectedPixels, space: Subspace, share: float, progress: Progress | None = None
+    pixels: ProjectedPixels,
+    space: Subspace,
+    share: float,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> list[Entry]:
-    """Run every search; one that finds no r vertices does not compete."""
+    """Run every search, side by side on the threads; one that finds no r vertices does not compete."""
     searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = []
     for amount in AVERAGING:
         searches.append((f"robust {amount:g}", amount, partial(lifted_anchors, pixels, share * amount)))
         searches.append((f"smoothed {amount:g}", amount, partial(linear_anchors, pixels, share * amount)))
     searches.append(("adaptive", 0.0, partial(noise_following_anchors, pixels, space)))
     entries, refusal = [], DataError("no endmembers could be told apart; ask for fewer.")
-    for done, (label, amount, search) in enumerate(searches):
-        if progress is not None:
-            progress("fit", done, len(searches))
+    with ThreadPoolExecutor(thread_count(threads)) as pool:
+        running = [pool.submit(search) for _, _, search in searches]
         try:
-            entries.append(Entry(label, amount, search()))
-        except DataError as error:
-            refusal = error
-        except np.linalg.LinAlgError:
-            continue
+            for done, ((label, amount, _), search) in enumerate(zip(searches, running, strict=True)):
+                if progress is not None:
+                    progress("fit", done, len(searches))
+                try:
+                    entries.append(Entry(label, amount, search.result()))
+                except DataError as error:
+                    refusal = error
+                except np.linalg.LinAlgError:
+                    continue
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if not entries:
         raise refusal
     return entries

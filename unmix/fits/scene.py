@@ -78,10 +78,15 @@ def find_scene_endmembers(
         The image's bands, pixels or rank cannot carry so many endmembers; the message says how many they can.
     """
     _require_size(n_endmembers, len(rule.good), len(sample))
+    from threadpoolctl import threadpool_limits
+
     additive = rule(sample)
     space = signal_subspace(additive[:: max(1, len(additive) // _MOMENTS)])
     _require_rank(n_endmembers, space)
-    found = _search(image, rule, space, additive, n_endmembers, options, progress)
+    with threadpool_limits(
+        limits=1, user_api="blas"
+    ):  # the searches share the threads; small products only wait for more
+        found = _search(image, rule, space, additive, n_endmembers, options, progress)
     spectra, objective, notes = found.spectra, None, dict(found.notes)
     if options.refinement == "anchored":
         refined = refine(
@@ -121,7 +126,7 @@ def _search(
     if options.anchors == "robust":
         anchors = lifted_anchors(pixels, options.anchor_fraction)
         return behind(anchors.members, anchors.notes)
-    entries = competing_anchors(pixels, space, options.anchor_fraction, progress)
+    entries = competing_anchors(pixels, space, options.anchor_fraction, options.threads, progress)
     spectra = median_spectra(image, rule, [m for e in entries for m in e.anchors.members], options, progress)
     by_entry = np.split(spectra, len(entries))
     winner, anchors = best_entry(entries, by_entry, additive, space)
