@@ -53,7 +53,7 @@ class SpectralAxis:
     Examples
     --------
     >>> import numpy as np
-    >>> from unmix.spectral_axis import SpectralAxis
+    >>> from unmix.conventions.spectral_axis import SpectralAxis
     >>> SpectralAxis(np.array([520.0, 1004.0]), "Raman shift", "1/cm").label
     'Raman shift (1/cm)'
     """
