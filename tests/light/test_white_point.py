@@ -1,0 +1,65 @@
+"""The white point nobody gave: found where the glass is seen, and said aloud where it is assumed."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import unmix
+from unmix.errors import UnmixWarning
+from unmix.light.white_point import estimate_white_point
+from unmix.synthetic import stained_slide
+
+
+def notes(result):
+    return json.loads(result.attrs["provenance"])["fit"]
+
+
+def worst_angle(result, slide):
+    found = result["endmembers"].transpose("endmember", "band").values
+    return np.degrees(np.arccos(np.clip(np.sum(found * slide.endmembers, axis=1), -1, 1))).max()
+
+
+def test_white_point_follows_the_bright_background():
+    rng = np.random.default_rng(0)
+    sample = rng.integers(30, 200, (10_000, 3)).astype(np.uint8)
+    sample[:500] = [244, 240, 250]
+    found = estimate_white_point(sample)
+    np.testing.assert_array_equal(found.values, [244, 240, 250])
+    assert not found.is_assumed
+
+
+@pytest.mark.parametrize(
+    ("dark", "white"),
+    [
+        (np.full((1000, 3), 90, np.uint8), 200),
+        (np.full((1000, 3), 90, np.uint8) / np.float32(255), 200 / 255),
+        (np.full((1000, 3), 2000, np.uint16), 4095 * 200 / 255),
+    ],
+    ids=["8 bits", "float", "12 bits in 16"],
+)
+def test_white_point_is_never_dark(dark, white):
+    found = estimate_white_point(dark)
+    np.testing.assert_allclose(found.values, white)
+    np.testing.assert_allclose(found.seen, dark[0])
+    assert found.is_assumed
+
+
+def test_dim_light_is_said_aloud_and_the_way_out_works():
+    slide = stained_slide(11, shape=(128, 128), white_point=(120.0, 118.0, 121.0))
+    with pytest.warns(UnmixWarning, match=r"too dark for bare glass.*assumed to be \(200, 200, 200\).*white_point="):
+        result = unmix.separate_stains(slide.image)
+    seen = notes(result)["white_point_seen"]
+    np.testing.assert_allclose(seen, slide.white_point, atol=4)
+    assert worst_angle(result, slide) > 5  # what the warning is about
+    assert worst_angle(unmix.separate_stains(slide.image, white_point=seen), slide) < 4
+
+
+def test_light_a_little_below_the_least_assumed_is_no_reason_to_warn():
+    values = np.random.default_rng(0).integers(60, 196, (50, 50, 3), np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not estimate_white_point(values.reshape(-1, 3)).is_assumed
