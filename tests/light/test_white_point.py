@@ -63,3 +63,41 @@ def test_light_a_little_below_the_least_assumed_is_no_reason_to_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not estimate_white_point(values.reshape(-1, 3)).is_assumed
+
+
+@pytest.mark.parametrize(
+    "convert", [lambda v: v, lambda v: v.astype(np.uint16) * 257, lambda v: v / np.float32(255)], ids=["u1", "u2", "f4"]
+)
+def test_white_padding_is_not_the_glass(convert):
+    slide = stained_slide(11, shape=(160, 160))
+    plain = slide.image.values.copy()
+    padded = plain.copy()
+    padded[:, :80] = 255
+    result = unmix.separate_stains(convert(padded))
+    unit = convert(np.array([255], np.uint8))[0] / 255
+    np.testing.assert_allclose(notes(result)["white_point"], slide.white_point * unit, rtol=0.01)
+    assert 0.4 * 20_000 < notes(result)["sampled_white_padding"] < 0.6 * 20_000  # of a sample of 20,000
+    alone = unmix.separate_stains(convert(plain[:, 80:]))
+    assert notes(alone)["sampled_white_padding"] == 0
+    for k in range(2):
+        maps = [r["abundances"].values[k] for r in (result, alone)]
+        assert maps[0][:, 80:].mean() == pytest.approx(maps[1].mean(), rel=0.05)
+        assert maps[0][:, :80].max() < 0.01
+
+
+def test_glass_that_the_camera_clips_is_no_padding():
+    rng = np.random.default_rng(0)
+    glass = np.clip(np.rint(rng.normal(255.0, 2.0, (6000, 3))), 0, 255)
+    tissue = rng.integers(80, 220, (4000, 3))
+    found = estimate_white_point(np.concatenate([glass, tissue]).astype(np.uint8))
+    assert found.n_padding == 0
+    np.testing.assert_allclose(found.values, 255, atol=1)
+
+
+def test_white_without_glass_below_it_is_the_glass():
+    tissue = np.random.default_rng(0).integers(80, 220, (4000, 3)).astype(np.uint8)
+    pale = np.full((3000, 3), (190, 120, 180), np.uint8)  # one flat colour, too dark for glass
+    for rest in (tissue, pale):
+        found = estimate_white_point(np.concatenate([np.full((2000, 3), 255, np.uint8), rest]))
+        assert found.n_padding == 0
+        np.testing.assert_array_equal(found.values, 255)

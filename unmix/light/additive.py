@@ -100,6 +100,7 @@ def _brightfield_rule(
         estimate = estimate_white_point(sample[:, good])
         _say_what_was_assumed(estimate)
         white, notes["white_point_seen"] = estimate.values, estimate.seen
+        notes["sampled_white_padding"] = estimate.n_padding
     else:
         white = white[good]
     return Additive("brightfield", good, image.sizes["band"], white_point=white), {"white_point": white, **notes}
