@@ -155,6 +155,16 @@ def test_jpeg_noise_does_not_lose_the_stains(quality, bound):
         assert np.corrcoef(maps)[0, 1] > 0.85
 
 
+def test_light_below_zero_is_said_aloud_and_counted():
+    rgb, _ = slide()
+    shifted = rgb.astype(float) - 100
+    with pytest.warns(UnmixWarning, match=r"hold light below zero \(the least is -\d+\) and are taken as black"):
+        result = unmix.separate_stains(shifted)
+    negative = int((shifted < 0).any(axis=-1).sum())
+    assert 0.5 * negative < notes(result)["sampled_with_negative_light"] <= negative  # the sample is most of the tile
+    assert notes(unmix.separate_stains(rgb.astype(float)))["sampled_with_negative_light"] == 0
+
+
 def test_pixels_without_a_value_stay_without_one_and_do_not_spread():
     rgb, _ = slide()
     holed = rgb / 255.0

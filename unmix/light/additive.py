@@ -94,7 +94,11 @@ def _brightfield_rule(
     image: xr.DataArray, sample: np.ndarray, good: np.ndarray, given: tuple[float, ...] | None
 ) -> tuple[Additive, dict[str, Any]]:
     zero, full = count_clipped(sample)
-    notes: dict[str, Any] = {"sampled_with_a_zero_channel": zero, "sampled_with_a_saturated_channel": full}
+    notes: dict[str, Any] = {
+        "sampled_with_a_zero_channel": zero,
+        "sampled_with_a_saturated_channel": full,
+        "sampled_with_negative_light": _count_negative_light(sample[:, good]),
+    }
     white = _known_white_point(image, sample.shape[1], given)
     if white is None:
         estimate = estimate_white_point(sample[:, good])
@@ -117,6 +121,20 @@ def _known_white_point(image: xr.DataArray, n_bands: int, given: tuple[float, ..
     if not np.all(np.isfinite(white) & (white > 0)):
         raise DataError("every channel of the white point must be positive.")
     return white
+
+
+def _count_negative_light(sample: np.ndarray) -> int:
+    """Return how many pixels (n, n_bands) have a channel below zero, which no camera records; warn where there are."""
+    negative = int((sample < 0).any(axis=-1).sum()) if sample.dtype.kind in "if" else 0
+    if negative:
+        warnings.warn(
+            f"{negative} of {len(sample)} sampled pixels hold light below zero (the least is {np.nanmin(sample):.4g}) and "
+            "are taken as black: an offset was subtracted, or the values are no light. Give the values as recorded, or "
+            'quantity="optical_density".',
+            UnmixWarning,
+            stacklevel=4,
+        )
+    return negative
 
 
 def _say_what_was_assumed(white: WhitePoint) -> None:
