@@ -17,6 +17,8 @@ from unmix.normalise import stain_picture
 HE = ("hematoxylin", "eosin")
 WHITE = np.array([243.0, 240.0, 246.0])
 
+no_glass = pytest.mark.filterwarnings("ignore:the brightest light seen is")  # its own tests are with the white point
+
 
 def slide(shares=(0.5, 0.5), seed=0, side=160, noise=1.5, foreign=0.12):
     rng = np.random.default_rng(seed)
@@ -60,6 +62,7 @@ def test_a_blank_tile_has_no_stain_and_says_so(level):
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (8, 8, 8), (20, 20, 25), (20, 120, 60), (30, 50, 150)])
+@no_glass
 def test_an_all_ink_tile_keeps_the_published_vectors_flagged(colour):
     with pytest.warns(UnmixWarning, match="published vector"):
         result = unmix.separate_stains(np.full((60, 60, 3), colour, np.uint8))
@@ -107,6 +110,7 @@ def test_one_stain_alone_is_named_and_the_other_is_hardly_there(present):
 
 
 @pytest.mark.parametrize("pixel", [(100, 50, 150), (128, 128, 128), (0, 0, 0), (255, 255, 255)])
+@no_glass
 def test_one_pixel_is_solved_with_the_published_vectors(pixel):
     with pytest.warns(UnmixWarning, match="300 are needed"):
         result = unmix.separate_stains(np.array([[pixel]], np.uint8))
@@ -149,6 +153,16 @@ def test_jpeg_noise_does_not_lose_the_stains(quality, bound):
     for k in range(2):
         maps = [r["abundances"].values[k].ravel() for r in (result, clean)]
         assert np.corrcoef(maps)[0, 1] > 0.85
+
+
+def test_light_below_zero_is_said_aloud_and_counted():
+    rgb, _ = slide()
+    shifted = rgb.astype(float) - 100
+    with pytest.warns(UnmixWarning, match=r"hold light below zero \(the least is -\d+\) and are taken as black"):
+        result = unmix.separate_stains(shifted)
+    negative = int((shifted < 0).any(axis=-1).sum())
+    assert 0.5 * negative < notes(result)["sampled_with_negative_light"] <= negative  # the sample is most of the tile
+    assert notes(unmix.separate_stains(rgb.astype(float)))["sampled_with_negative_light"] == 0
 
 
 def test_pixels_without_a_value_stay_without_one_and_do_not_spread():

@@ -11,7 +11,6 @@ from unmix.light.beer_lambert import (
     FLOAT_FLOOR,
     INTEGER_FLOOR,
     count_clipped,
-    estimate_white_point,
     from_optical_density,
     full_scale,
     optical_density_table,
@@ -87,21 +86,6 @@ def test_counts_of_zero_and_saturated() -> None:
     assert count_clipped(values.reshape(2, 2, 3)) == (2, 2)
     assert count_clipped(values.astype("u2")) == (2, 0)
     assert count_clipped(values.astype("f4")) == (2, 0)
-
-
-def test_white_point_follows_the_bright_background() -> None:
-    rng = np.random.default_rng(0)
-    sample = rng.integers(30, 200, (10_000, 3)).astype(np.uint8)
-    sample[:500] = [244, 240, 250]
-    np.testing.assert_array_equal(estimate_white_point(sample), [244, 240, 250])
-
-
-def test_white_point_is_never_dark() -> None:
-    dark = np.full((1000, 3), 90, np.uint8)
-    np.testing.assert_allclose(estimate_white_point(dark), 200)
-    np.testing.assert_allclose(estimate_white_point(dark / np.float32(255)), 200 / 255)
-    twelve = np.full((1000, 3), 2000, np.uint16)
-    np.testing.assert_allclose(estimate_white_point(twelve), 4095 * 200 / 255)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, UnmixWarning
 from .bands import good_band_index
-from .beer_lambert import count_clipped, estimate_white_point, to_optical_density
+from .beer_lambert import count_clipped, to_optical_density
+from .white_point import WhitePoint, estimate_white_point
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,7 @@ def additive_rule(image: xr.DataArray, sample: np.ndarray, options: Any) -> tupl
     good = good_band_index(image, sample)
     n_bands = image.sizes["band"]
     if quantity == "brightfield":
-        zero, full = count_clipped(sample)
-        white = _white_point(image, sample, options.white_point)[good]
-        notes = {"white_point": white, "sampled_with_a_zero_channel": zero, "sampled_with_a_saturated_channel": full}
-        return Additive(quantity, good, n_bands, white_point=white), notes
+        return _brightfield_rule(image, sample, good, options.white_point)
     if options.white_point is not None:
         raise OptionError(f"white_point= is for brightfield images; this one is {quantity}.")
     if quantity == "optical_density":
@@ -91,13 +90,61 @@ def background_by_band(given: tuple[float, ...] | None, good: np.ndarray, n_band
     return np.broadcast_to(np.asarray(given, np.float64), (n_bands,))[good]
 
 
-def _white_point(image: xr.DataArray, sample: np.ndarray, given: tuple[float, ...] | None) -> np.ndarray:
+def _brightfield_rule(
+    image: xr.DataArray, sample: np.ndarray, good: np.ndarray, given: tuple[float, ...] | None
+) -> tuple[Additive, dict[str, Any]]:
+    zero, full = count_clipped(sample)
+    notes: dict[str, Any] = {
+        "sampled_with_a_zero_channel": zero,
+        "sampled_with_a_saturated_channel": full,
+        "sampled_with_negative_light": _count_negative_light(sample[:, good]),
+    }
+    white = _known_white_point(image, sample.shape[1], given)
+    if white is None:
+        estimate = estimate_white_point(sample[:, good])
+        _say_what_was_assumed(estimate)
+        white, notes["white_point_seen"] = estimate.values, estimate.seen
+        notes["sampled_white_padding"] = estimate.n_padding
+    else:
+        white = white[good]
+    return Additive("brightfield", good, image.sizes["band"], white_point=white), {"white_point": white, **notes}
+
+
+def _known_white_point(image: xr.DataArray, n_bands: int, given: tuple[float, ...] | None) -> np.ndarray | None:
+    """Return the white point (n_bands,) the user gives or the image carries, None where there is none."""
     white = given if given is not None else image.attrs.get("white_point")
     if white is None:
-        return estimate_white_point(sample)
+        return None
     white = np.asarray(white, np.float64)
-    if white.shape != (sample.shape[1],):
-        raise OptionError(f"white_point has {white.size} values; the image has {sample.shape[1]} channels.")
+    if white.shape != (n_bands,):
+        raise OptionError(f"white_point has {white.size} values; the image has {n_bands} channels.")
     if not np.all(np.isfinite(white) & (white > 0)):
         raise DataError("every channel of the white point must be positive.")
     return white
+
+
+def _count_negative_light(sample: np.ndarray) -> int:
+    """Return how many pixels (n, n_bands) have a channel below zero, which no camera records; warn where there are."""
+    negative = int((sample < 0).any(axis=-1).sum()) if sample.dtype.kind in "if" else 0
+    if negative:
+        warnings.warn(
+            f"{negative} of {len(sample)} sampled pixels hold light below zero (the least is {np.nanmin(sample):.4g}) and "
+            "are taken as black: an offset was subtracted, or the values are no light. Give the values as recorded, or "
+            'quantity="optical_density".',
+            UnmixWarning,
+            stacklevel=4,
+        )
+    return negative
+
+
+def _say_what_was_assumed(white: WhitePoint) -> None:
+    """Warn where the picture is darker than bare glass is taken to be: all densities hang on it."""
+    if not white.is_assumed:
+        return
+    seen, assumed = (", ".join(f"{value:.4g}" for value in row) for row in (white.seen, white.values))
+    warnings.warn(
+        f"the brightest light seen is ({seen}), too dark for bare glass: the white point is assumed to be ({assumed}), "
+        "and densities hang on it. If what is seen is glass in dim light, give it as white_point=.",
+        UnmixWarning,
+        stacklevel=4,
+    )

@@ -10,9 +10,6 @@ import numpy as np
 
 INTEGER_FLOOR = 0.499
 FLOAT_FLOOR = 1e-6
-_WHITE_PERCENTILE = 99.5
-_DARKEST_WHITE = 200.0 / 255.0
-_NEAR_WHITE, _GLASS_SHARE, _GLASS_SPREAD = 0.9, 0.15, 0.03
 
 
 def to_optical_density(values: np.ndarray, white_point: np.ndarray) -> np.ndarray:
@@ -69,26 +66,6 @@ def from_optical_density(
         limits = np.iinfo(dtype)
         light = np.clip(np.rint(light), limits.min, limits.max)
     return light.astype(dtype)
-
-
-def estimate_white_point(sample: np.ndarray) -> np.ndarray:
-    """Estimate the white point of a sample (n, n_bands) of recorded light.
-
-    The median of the bare glass where there is enough of it to be seen as one narrow peak; else a high percentile of
-    each channel, which rides on the noise of what is bright. It is never darker than 200 of 255 (of the type's or the
-    sample's full range): a tile without background would otherwise lose its stain.
-    """
-    high = np.percentile(sample, _WHITE_PERCENTILE, axis=0).astype(np.float64)
-    if sample.dtype.kind in "ui":
-        full = full_scale(sample)
-    else:
-        full = max(1.0, float(np.nanmax(sample))) if sample.size else 1.0
-    glass = sample[(sample >= _NEAR_WHITE * high).all(axis=-1)]
-    if len(glass) >= _GLASS_SHARE * len(sample):
-        low, middle, upper = np.percentile(glass, (25, 50, 75), axis=0)
-        if np.all(upper - low <= _GLASS_SPREAD * high):
-            high = middle
-    return np.maximum(high, _DARKEST_WHITE * full)
 
 
 def full_scale(sample: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from ..blocks import Block, Progress, map_blocks, sample_positions
 from ..image import as_image, pixel_size
-from ..light.beer_lambert import estimate_white_point
+from ..light.white_point import estimate_white_point
 from ..readers.pyramid import Pyramid, pixels_of, pyramid_of
 from ..result import Endmembers
 from ..writers.slide_tiff import LARGE_PIXELS
@@ -117,7 +117,7 @@ def _fit_level(image: xr.DataArray, pyramid: Pyramid) -> int:
 def _tissue(overview: np.ndarray) -> np.ndarray:
     """Return where a small picture of a slide (h, w, 3) is darker than its glass, bool (h, w)."""
     flat = overview.reshape(-1, 3)
-    white = estimate_white_point(flat[sample_positions(len(flat), _WHITE_SAMPLE)])
+    white = estimate_white_point(flat[sample_positions(len(flat), _WHITE_SAMPLE)]).values
     bright = flat[(flat >= _BRIGHT * white).all(axis=1)]
     if len(bright) < _LEAST_GLASS * len(flat):
         return np.ones(overview.shape[:2], bool)
