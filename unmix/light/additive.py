@@ -128,7 +128,7 @@ def _count_negative_light(sample: np.ndarray) -> int:
     negative = int((sample < 0).any(axis=-1).sum()) if sample.dtype.kind in "if" else 0
     if negative:
         warnings.warn(
-            f"{negative} of {len(sample)} sampled pixels hold light below zero (the least is {np.nanmin(sample):.4g}) and "
+            f"{negative} of {len(sample)} sampled pixels hold light below zero (least {np.nanmin(sample):.4g}) and "
             "are taken as black: an offset was subtracted, or the values are no light. Give the values as recorded, or "
             'quantity="optical_density".',
             UnmixWarning,
