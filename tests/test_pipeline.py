@@ -406,7 +406,7 @@ def test_stains_need_three_channels() -> None:
     with pytest.raises(OptionError, match="3 channels"):
         unmix.separate_stains(np.ones((4, 4, 5)))
     with pytest.raises(OptionError, match="2 or 3 stains"):
-        unmix.unmix(np.full((9, 9, 3), 100, np.uint8), 4, quantity="brightfield")
+        unmix.unmix(np.full((9, 9, 3), 230, np.uint8), 4, quantity="brightfield")
 
 
 def test_progress_and_cancelling(image: xr.DataArray) -> None:
