@@ -155,6 +155,19 @@ def test_jpeg_noise_does_not_lose_the_stains(quality, bound):
         assert np.corrcoef(maps)[0, 1] > 0.85
 
 
+@pytest.mark.parametrize("names", [HE, ("hematoxylin", "dab"), ("hematoxylin", "eosin", "dab")])
+def test_channels_in_reverse_are_flagged_and_the_way_out_works(names):
+    scene = unmix.synthetic.stained_slide(11, shape=(256, 256), stains=names)
+    rgb = scene.image.values
+    with pytest.warns(UnmixWarning, match=r"order blue, green, red\. Give image\[\.\.\., ::-1\]"):
+        result = unmix.separate_stains(np.ascontiguousarray(rgb[..., ::-1]), names)
+    assert result.attrs["stain_flag"] == "channels reversed"
+    assert notes(result)["reversed_margin_degrees"] < -3
+    right = unmix.separate_stains(rgb, names)
+    assert right.attrs["stain_flag"] == "none"
+    assert notes(right)["reversed_margin_degrees"] > 3
+
+
 def test_light_below_zero_is_said_aloud_and_counted():
     rgb, _ = slide()
     shifted = rgb.astype(float) - 100

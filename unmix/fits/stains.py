@@ -28,6 +28,7 @@ DENSE_SHARE = 1 / 3
 PALE_ONLY_DEGREES, PALE_ONLY_RATIO = 18.0, 0.5
 UNLIKE_REFERENCE_DEGREES = 30.0
 NAMING_MARGIN_DEGREES = 3.0
+REVERSED_MARGIN_DEGREES, REVERSED_RATIO = 3.0, 0.6
 REFINED_PIXELS = 10_000
 
 _WEIGHTS = ("colour_scatter", "sparsity_used", "anchor_weight_used")
@@ -202,6 +203,9 @@ def _doubted_where_pale(fit: StainFit, density: np.ndarray, references: np.ndarr
 
 def _doubt(vectors: np.ndarray, references: np.ndarray) -> str:
     """Return the flag of vectors that were fitted and may yet not be what their names say, or 'none'."""
+    as_read, turned = _misfit(vectors, references), reversed_misfit(vectors, references)
+    if turned < min(as_read - REVERSED_MARGIN_DEGREES, REVERSED_RATIO * as_read):
+        return "channels reversed"
     if angles_to_references(vectors, references).max() > UNLIKE_REFERENCE_DEGREES:
         return "unlike reference"
     if naming_margin(vectors, references) < NAMING_MARGIN_DEGREES:
@@ -232,6 +236,12 @@ def _assignment(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
 def _misfit(vectors: np.ndarray, references: np.ndarray) -> float:
     """Return the root mean square angle in degrees between vectors and references, row by row."""
     return float(np.sqrt(np.mean(angles_to_references(vectors, references) ** 2)))
+
+
+def reversed_misfit(vectors: np.ndarray, references: np.ndarray) -> float:
+    """Return how well the vectors fit the references, in their best order, if the channels came as blue, green, red."""
+    turned = vectors[:, ::-1]
+    return _misfit(turned[_assignment(turned, references)], references)
 
 
 def naming_margin(vectors: np.ndarray, references: np.ndarray) -> float:
@@ -284,6 +294,13 @@ def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
             f"two corners of the colours are {width:.1f} degrees apart, {CORNERS_TOO_CLOSE_DEGREES:g} are needed: the "
             f"published vectors of {listed} are used. Name the two stains that are there, or give stain_matrix=."
         )
+    if fit.flag == "channels reversed":
+        return (
+            f"with red and blue exchanged the vectors found fit {listed} clearly better "
+            f"({reversed_misfit(fit.vectors, chosen.matrix):.0f} degrees off, not "
+            f"{_misfit(fit.vectors, chosen.matrix):.0f}): the channels may be in the order blue, green, red. "
+            "Give image[..., ::-1], or stain_matrix=."
+        )
     if fit.flag == "naming uncertain":
         return (
             f"the vectors found fit the names {listed} hardly better in another order: stains may be swapped. "
@@ -308,6 +325,7 @@ def _notes(fit: StainFit, tissue: Tissue, chosen: StainSet) -> dict[str, Any]:
         "pixels_fitted": len(tissue.density) - fit.notes.get("off_plane", 0),
         "smallest_angle": smallest_angle(fit.vectors),
         "naming_margin_degrees": naming_margin(fit.vectors, references),
+        "reversed_margin_degrees": reversed_misfit(fit.vectors, references) - _misfit(fit.vectors, references),
     }
     for key in ("hull_width_degrees", "dense_width_degrees", "stop_reason", "refinement_iterations", *_WEIGHTS):
         if key in fit.notes:
