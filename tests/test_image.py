@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import unmix
-from unmix.errors import DataError, OptionError, UnmixError
+from unmix.errors import DataError, OptionError, UnmixError, UnmixWarning
 from unmix.image import DIMS, as_image, check_image, guess_quantity, has_crs, pixel_size, sample_rows
 from unmix.quantity import QUANTITIES
 
@@ -103,10 +103,25 @@ def test_wavelengths_stay_in_file_order(wavelengths: list[float]) -> None:
     assert image.coords["band_name"].values.tolist() == ["a", "b", "c"]
 
 
+def test_wavelengths_in_micrometres_are_told_by_their_range_aloud() -> None:
+    with pytest.warns(UnmixWarning, match="wavelengths.*0.4 to 2.4 is taken as micrometres"):
+        image = as_image(np.ones((2, 2, 3), "f4"), wavelengths=[0.4, np.nan, 2.4], fwhm=[0.01, 0.01, 0.02])
+    np.testing.assert_allclose(image.coords["wavelength"].values, [400, np.nan, 2400])
+    np.testing.assert_allclose(image.coords["fwhm"].values, [10, 10, 20])
+
+
+def test_wavelengths_that_are_neither_unit_are_left_out_aloud() -> None:
+    with pytest.warns(UnmixWarning, match="neither nanometres nor micrometres; they are left out"):
+        image = as_image(np.ones((2, 2, 3), "f4"), wavelengths=[1, 2, 300])
+    assert "wavelength" not in image.coords
+
+
 @pytest.mark.parametrize("order", [("band", "y", "x"), ("x", "y", "band"), ("y", "band", "x"), ("y", "x", "band")])
 def test_data_array_in_any_order_keeps_its_coordinates(order: tuple[str, ...]) -> None:
     values = np.random.default_rng(0).random((3, 4, 5)).astype("f4")
-    first = as_image(values, wavelengths=[5, 4, 3, 2, 1], quantity="radiance", valid=values[..., 0] < 0.9, name="it")
+    first = as_image(
+        values, wavelengths=[500, 400, 300, 200, 100], quantity="radiance", valid=values[..., 0] < 0.9, name="it"
+    )
     turned = first.transpose(*order)
     again = as_image(turned)
     assert np.shares_memory(again.data, values)
@@ -256,7 +271,7 @@ class Watched:
 def test_lazy_image_reads_no_more_than_a_few_rows() -> None:
     watched = Watched(np.random.default_rng(0).random((1000, 20, 6)).astype("f4"))
     lazy = dask_array.from_array(watched, chunks=(1, 20, 6), asarray=False, name=False)
-    image = as_image(lazy, wavelengths=np.arange(6), crs="EPSG:32633", transform=Affine(1, 0, 0, 0, -1, 0))
+    image = as_image(lazy, wavelengths=400 + np.arange(6), crs="EPSG:32633", transform=Affine(1, 0, 0, 0, -1, 0))
     assert watched.pixels_read <= 5 * 20
     assert image.attrs["quantity"] == "reflectance"
 
@@ -348,6 +363,9 @@ def test_scale_divides_once_and_gives_float32() -> None:
         (lambda: as_image(np.full((3, 3, 3), np.nan)), DataError, "no good band"),
         (lambda: as_image(np.ones((3, 3, 3)), good_bands=[False] * 3), DataError, "no good band"),
         (lambda: as_image(np.ones((3, 3, 3)), wavelengths=[1, 2]), OptionError, "3 bands"),
+        (lambda: as_image(np.ones((3, 3, 3)), wavelengths=[400, -500, 600]), OptionError, "-500 is no wavelength.*NaN"),
+        (lambda: as_image(np.ones((3, 3, 3)), wavelengths=[400, 500, np.inf]), OptionError, "inf is no wavelength"),
+        (lambda: as_image(np.ones((3, 3, 3)), wavelengths=[0, 500, 600]), OptionError, "0 is no wavelength"),
         (lambda: as_image(np.ones((3, 3, 3)), wavelengths=["a", "b", "c"]), OptionError, "wavelengths"),
         (lambda: as_image(np.ones((3, 3, 3)), white_point=[255, 255]), OptionError, "white_point"),
         (lambda: as_image(np.ones((3, 3, 3)), quantity="refl"), OptionError, "reflectance"),

@@ -19,7 +19,7 @@ SPECTRA = np.arange(8.0).reshape(2, 4)
 
 @pytest.fixture
 def image() -> xr.DataArray:
-    return as_image(np.ones((3, 5, 4)), wavelengths=[4, 3, 2, np.nan], quantity="radiance", pixel_size=2)
+    return as_image(np.ones((3, 5, 4)), wavelengths=[400, 300, 200, np.nan], quantity="radiance", pixel_size=2)
 
 
 def result_of(image: xr.DataArray, found: Endmembers, **more: np.ndarray) -> xr.Dataset:
@@ -59,7 +59,7 @@ def test_endmember_set_carries_bands_units_and_objective(image: xr.DataArray) ->
     found = Endmembers(SPECTRA, ("a", "b"), objective=np.array([3.0, 2.0]), notes={"n": np.int64(3)})
     dataset = make_endmember_set(image, found)
     np.testing.assert_array_equal(dataset["endmembers"].values, SPECTRA)
-    np.testing.assert_array_equal(dataset.coords["wavelength"].values, [4, 3, 2, np.nan])
+    np.testing.assert_array_equal(dataset.coords["wavelength"].values, [400, 300, 200, np.nan])
     assert dataset.coords["endmember"].values.tolist() == ["a", "b"]
     assert dataset["endmembers"].attrs["units"] == UNITS["radiance"]
     assert dataset["objective"].dims == ("iteration",)

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from .conventions.named_axes import PLACE_COORDS, band_coords, letter_of, nodata_of, one_cube, with_our_names
-from .conventions.spectral_axis import SpectralAxis
+from .conventions.spectral_axis import SpectralAxis, stated_nanometres
 from .errors import DataError, OptionError
 from .quantity import QUANTITIES, check_quantity
 from .usable_pixels import UsablePixels, keep_rule, masked, usable_of
@@ -64,7 +64,8 @@ def as_image(
         such variable. Pixels whose good bands all equal its ``_FillValue`` attribute are not valid. Neither are masked
         pixels of a numpy masked array.
     wavelengths, fwhm : array_like, shape (band,), optional
-        Band centres and widths in nanometres, in file order; NaN where unknown.
+        Band centres and widths in nanometres, in file order; NaN where unknown. Centres that are all below 100 are
+        taken as micrometres, with a warning.
     good_bands : array_like of bool, shape (band,), optional
         False where a band is not to be used. Bands that are all NaN are never good.
     band_names : sequence of str, optional
@@ -101,7 +102,7 @@ def as_image(
     DataError
         The array is not three-dimensional, empty, not real-valued, or has no good band.
     OptionError
-        A coordinate has the wrong length, or a name is not known.
+        A coordinate has the wrong length, a wavelength is not positive or infinite, or a name is not known.
 
     Examples
     --------
@@ -129,6 +130,8 @@ def as_image(
         "good_band": _per_band(good_bands, given.get("good_band"), n_bands, "good_bands", np.bool_),
         "band_name": _per_band(band_names, given.get("band_name"), n_bands, "band_names", np.str_),
     }
+    if wavelengths is not None:
+        bands["wavelength"], bands["fwhm"] = stated_nanometres(bands["wavelength"], bands["fwhm"], "wavelengths")
     bands = {key: value for key, value in bands.items() if value is not None}
     sample = sample_rows(data) if sample is None else sample
     bands["good_band"] = _good_bands(data, sample, bands.get("good_band"))

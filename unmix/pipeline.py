@@ -302,8 +302,11 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
         raise OptionError(
             f"n_endmembers={n_endmembers}, but {len(spectra)} endmembers are given. Leave n_endmembers out."
         )
-    if not np.isfinite(spectra[:, prepared.rule.good]).all():
+    used = spectra[:, prepared.rule.good]
+    if not np.isfinite(used).all():
         raise DataError("a given endmember has no value in a band that is used; exclude the band or fill the value.")
+    for k in np.flatnonzero((used <= 0).all(axis=1) & (used < 0).any(axis=1)):
+        raise OptionError(f"endmembers: row {k + 1} has no positive value in the bands used. Give additive values.")
     names = names or [f"endmember {k + 1}" for k in range(len(spectra))]
     if n_endmembers is not None and n_endmembers > len(spectra):
         p = prepared.to_fit()

@@ -15,6 +15,7 @@ from .errors import OptionError, UnmixWarning
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
 from .light.bands import select_bands
+from .light.fill_values import refuse_fill_values
 from .light.pixels import require_valid, with_mask, without_clouds
 from .options import Options
 from .readers import read
@@ -79,6 +80,7 @@ def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress
     sample, _ = sample_pixels(judged, threads=options.threads, progress=progress)
     require_valid(len(sample), image)
     rule, notes = additive_rule(image, sample if slide is None else slide.overview, options)
+    refuse_fill_values(sample[:, rule.good], image.attrs["quantity"])
     return Prepared(image, rule, sample, options, notes | ({} if slide is None else slide.notes), slide)
 
 

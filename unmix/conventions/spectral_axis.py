@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReadError, UnmixWarning
+from ..errors import OptionError, ReadError, UnmixWarning
 
 _NM_PER_UNIT = {
     "nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "nanometres": 1.0,
@@ -53,7 +53,7 @@ class SpectralAxis:
     Examples
     --------
     >>> import numpy as np
-    >>> from unmix.spectral_axis import SpectralAxis
+    >>> from unmix.conventions.spectral_axis import SpectralAxis
     >>> SpectralAxis(np.array([520.0, 1004.0]), "Raman shift", "1/cm").label
     'Raman shift (1/cm)'
     """
@@ -122,6 +122,16 @@ def in_nanometres(values: np.ndarray, widths: np.ndarray | None, unit: str, name
             wavelengths = _NM_TIMES_UNIT[unit] / values
             return wavelengths, None if widths is None else wavelengths * widths / values
     raise ReadError(f"{name}: wavelength unit {unit!r} is not known. Use nm, um, angstroms, wavenumber or index.")
+
+
+def stated_nanometres(values: np.ndarray, widths: np.ndarray | None, name: str) -> Pair:
+    """Return wavelengths stated as nanometres: refused where no light has them, else checked by their range."""
+    wrong = values[np.isinf(values) | (values <= 0)]
+    if len(wrong):
+        raise OptionError(f"{name}: {wrong[0]:g} is no wavelength. Give positive nanometres, NaN where unknown.")
+    if np.isnan(values).all():
+        return values, widths
+    return guessed_nanometres(values, widths, name, expected="nm")
 
 
 def guessed_nanometres(values: np.ndarray, widths: np.ndarray | None, name: str, *, expected: str = "") -> Pair:

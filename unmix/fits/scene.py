@@ -17,6 +17,7 @@ import xarray as xr
 from ..blocks import Progress
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
+from ..light.noisy_bands import noisy_bands, warn_of_noisy_bands
 from ..nmf.refine import refine
 from ..nmf.subspace import Subspace, signal_subspace
 from ..options import Options
@@ -81,13 +82,15 @@ def find_scene_endmembers(
     from threadpoolctl import threadpool_limits
 
     additive = rule(sample)
-    space = signal_subspace(additive[:: max(1, len(additive) // _MOMENTS)])
+    judged = additive[:: max(1, len(additive) // _MOMENTS)]
+    space = signal_subspace(judged)
     _require_rank(n_endmembers, space)
+    noisy = _noisy_bands(image, rule, space, len(judged))
     with threadpool_limits(
         limits=1, user_api="blas"
     ):  # the searches share the threads; small products only wait for more
         found = _search(image, rule, space, additive, n_endmembers, options, progress)
-    spectra, objective, notes = found.spectra, None, dict(found.notes)
+    spectra, objective, notes = found.spectra, None, found.notes | ({"noisy_bands": noisy} if noisy else {})
     if options.refinement == "anchored":
         refined = refine(
             additive, spectra, anchor_weight=options.refinement_weight, max_iterations=options.max_iterations
@@ -134,6 +137,16 @@ def _search(
     if simplex is not None:
         return Found(simplex.spectra, list(simplex.nearest[:, None]), [0] * r, simplex.notes)
     return Found(by_entry[winner], anchors.members, [len(m) for m in anchors.members], anchors.notes)
+
+
+def _noisy_bands(image: xr.DataArray, rule: Additive, space: Subspace, n_pixels: int) -> list[int]:
+    """Return, and say, which bands are noise; where bands are no light (masses, peaks) one alone may well be signal."""
+    if "spectral_axis" in image.coords or n_pixels < 2 * len(rule.good):
+        return []
+    size = max(float(space.variances[0]), float(space.mean @ space.mean))
+    positions = rule.good[noisy_bands(space.covariance, size)]
+    warn_of_noisy_bands(image, positions)
+    return [int(position) for position in positions]
 
 
 def _require_size(r: int, n_bands: int, n_pixels: int) -> None:

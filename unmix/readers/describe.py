@@ -74,7 +74,6 @@ def make_image(path: Path, raw: Raw, described: Description, request: Request) -
         source.good = good = good & ~water
     image = as_image(
         source[:, :, :] if eager else lazy_array(source),
-        wavelengths=_taken(described.wavelengths, bands),
         fwhm=_taken(described.fwhm, bands),
         good_bands=good,
         band_names=_taken(described.band_names, bands),
@@ -88,6 +87,8 @@ def make_image(path: Path, raw: Raw, described: Description, request: Request) -
         name=path.stem,
         sample=sample,
     )
+    if described.wavelengths is not None:  # nanometres by the file's own unit: as_image() would judge their range anew
+        image = image.assign_coords(wavelength=("band", np.asarray(_taken(described.wavelengths, bands), np.float64)))
     if described.pixel_size is not None:
         image = _shifted(image, window, described.pixel_size)
     image = _with_swath(image, raw, described, window, water is not None)
