@@ -18,19 +18,6 @@ MOST_WORK_S = 0.5
 """Of one turn, waiting not counted: five times the goal, for a busy machine; benchmarks/viewer.py measures it."""
 
 
-@pytest.fixture
-def plugin(npe2pm):
-    with npe2pm.tmp_plugin(package="unmix") as plugin:
-        yield plugin
-
-
-@pytest.fixture
-def desk(make_napari_viewer, plugin):
-    viewer = make_napari_viewer()
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
-    return viewer, panel
-
-
 class Probe:
     """How much each turn of the event loop made the window's thread work, waiting not counted."""
 

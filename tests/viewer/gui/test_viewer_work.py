@@ -18,20 +18,6 @@ WAIT_MS = 60_000
 
 
 @pytest.fixture
-def plugin(npe2pm):
-    with npe2pm.tmp_plugin(package="unmix") as plugin:
-        yield plugin
-
-
-@pytest.fixture
-def desk(make_napari_viewer, plugin):
-    """Return a viewer with the panel docked by the plugin."""
-    viewer = make_napari_viewer()
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
-    return viewer, panel
-
-
-@pytest.fixture
 def image():
     rng = np.random.default_rng(3)
     values = rng.dirichlet(np.full(3, 0.3), (40, 30)) @ rng.random((3, 12))
