@@ -1,7 +1,7 @@
-"""The two passes of a refinement over all bands, X E' and A'R with R = X - A E: serial, without the interpreter lock.
+"""The second pass of a refinement over all bands, A'R with R = X - A E: serial, without the interpreter lock.
 
 Four rows by three endmembers at a time: what is loaded is used several times while it is in a register. E has rows of
-zeros up to a multiple of `ENDMEMBERS`; places beyond the last row or endmember repeat it and are written twice or left.
+zeros up to a multiple of `ENDMEMBERS`; places beyond the last row or endmember repeat it and count for nothing.
 """
 
 from __future__ import annotations
@@ -12,40 +12,6 @@ from .compiled import kernel
 
 ROWS, ENDMEMBERS = 4, 3
 _SHORT_SUM = 32
-
-
-@kernel
-def targets_of_rows(X: np.ndarray, start: int, stop: int, E: np.ndarray, T: np.ndarray) -> None:
-    """Write T = E X[start:stop]' (r, at least stop - start)."""
-    r, b = len(T), X.shape[1]
-    zero = X.dtype.type(0.0)
-    for i in range(start, stop, ROWS):
-        i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
-        for k in range(0, r, ENDMEMBERS):
-            s0, s1, s2, s3 = zero, zero, zero, zero
-            t0, t1, t2, t3 = zero, zero, zero, zero
-            u0, u1, u2, u3 = zero, zero, zero, zero
-            for j in range(b):
-                e, f, g = E[k, j], E[k + 1, j], E[k + 2, j]
-                x0, x1, x2, x3 = X[i, j], X[i1, j], X[i2, j], X[i3, j]
-                s0 += e * x0
-                s1 += e * x1
-                s2 += e * x2
-                s3 += e * x3
-                t0 += f * x0
-                t1 += f * x1
-                t2 += f * x2
-                t3 += f * x3
-                u0 += g * x0
-                u1 += g * x1
-                u2 += g * x2
-                u3 += g * x3
-            p, p1, p2, p3 = i - start, i1 - start, i2 - start, i3 - start
-            if k + 2 < r:
-                T[k + 2, p], T[k + 2, p1], T[k + 2, p2], T[k + 2, p3] = u0, u1, u2, u3
-            if k + 1 < r:
-                T[k + 1, p], T[k + 1, p1], T[k + 1, p2], T[k + 1, p3] = t0, t1, t2, t3
-            T[k, p], T[k, p1], T[k, p2], T[k, p3] = s0, s1, s2, s3
 
 
 @kernel

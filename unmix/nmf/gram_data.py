@@ -94,9 +94,9 @@ class FullBands:
 
     def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
         """Write E X[start:stop]' into T (r, stop - start)."""
-        from .full_band_kernels import targets_of_rows
+        from .kernels import dot_rows
 
-        targets_of_rows(self.X, start, stop, prepared, T)
+        dot_rows(self.X[start:stop], prepared[: len(T)], T[:, : stop - start].T)
 
     def blank(self, r: int) -> np.ndarray:
         """Return zeros (r, n_bands)."""
