@@ -145,11 +145,9 @@ def test_a_worker_killed_in_the_middle_costs_its_item_a_try(cluster: Cluster, tm
 
     def kill_one(event: Event) -> None:
         if event.kind == "done" and event.ended in (1, 4):
-            workers = [
-                one.pid for one in psutil.Process().children(recursive=True) if "spawn_main" in str(one.cmdline())
-            ]
-            os.kill(workers[0], signal.SIGKILL)
-            killed.append(workers[0])
+            worker = next(one.pid for one in cluster.client.cluster.workers.values() if one.is_alive())
+            os.kill(worker, signal.SIGKILL)
+            killed.append(worker)
 
     with on_cluster(scheduler=cluster.client.scheduler.address):
         summary = run_batch([tmp_path / "*.npy"], tmp_path / "out", RECIPE, watch=kill_one)
