@@ -167,7 +167,7 @@ def many(folder: Path, items: int) -> bool:
 
     scenes = make_scenes(folder / "scenes", items, (32, 32), 20)
     me, seen, stamps = psutil.Process(), [], []
-    recipe = Recipe(3, formats=("csv", "geotiff"), options={"quantity": "reflectance", "threads": 1})
+    recipe = Recipe(3, options={"quantity": "reflectance", "threads": 1})
 
     def watch(event: Event) -> None:
         if event.kind == "done":
@@ -185,7 +185,7 @@ def many(folder: Path, items: int) -> bool:
     start = time.process_time()
     for path in some:
         result = unmix.unmix(path, 3, quantity="reflectance", threads=1)
-        unmix.write(result, folder / "loop" / path.stem, formats=["csv", "geotiff"])
+        unmix.write(result, folder / "loop" / path.stem, formats=["netcdf", "csv", "geotiff"])
     loop = (time.process_time() - start) / len(some)
     (rss, files), (rss_end, files_end) = seen
     over_loop, over_compute = 1e3 * (an_item - loop), 1e3 * (an_item - compute)
