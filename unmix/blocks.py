@@ -155,6 +155,9 @@ def for_blocks(
     """Call ``function(block)`` on every block, by threads, each with one BLAS thread; return the answers in order."""
     from dask.base import compute
     from dask.delayed import delayed
+    from dask.threaded import (
+        get as by_threads,
+    )  # named as "threads", Dask would look for a cluster and import all of it
     from threadpoolctl import threadpool_limits
 
     lock, done = threading.Lock(), 0
@@ -174,7 +177,7 @@ def for_blocks(
         if len(blocks) == 1:
             return [call(blocks[0])]
         tasks = [delayed(call, pure=False)(block) for block in blocks]
-        return list(compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
+        return list(compute(*tasks, scheduler=by_threads, num_workers=threads, optimize_graph=False))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def option(
 
 
 BOTH = ("run", "stains")
+RESOURCES = ("threads", "memory")
+"""Knobs that decide how much of a machine is used, never what comes out."""
 
 
 @dataclass(frozen=True)
