@@ -49,7 +49,7 @@ def laid_out(values: np.ndarray, layout: tuple | None, **more: object) -> xr.Dat
     return as_image(da.from_array(values, chunks=layout), **more)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 30), st.data())
 def test_blocks_tile_the_image(height: int, width: int, data: st.DataObject) -> None:
     chunks = (data.draw(st.integers(1, 45)), data.draw(st.integers(1, 35)), -1)
@@ -258,7 +258,7 @@ def test_blocks_run_on_the_number_of_threads_asked_for(values: np.ndarray) -> No
     assert len(set(names)) == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(budget=st.integers(0, 10**9), threads=st.integers(1, 64))
 def test_blocks_in_work_keep_within_a_quarter_of_the_budget(budget: int, threads: int) -> None:
     image = as_image(np.broadcast_to(np.float32(0.5), (600, 50, 100)), quantity="reflectance")

@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
         frozenset({"normalise"}),
         frozenset({"measure"}),
     ),
-    (frozenset({"batch"}), frozenset({"report"})),
+    (frozenset({"batch", "worker_start"}), frozenset({"report"})),
     (frozenset({"cli"}), frozenset({"viewer"})),
 )
 """From the lowest floor to the highest; a set is one room, whose files may import each other."""

@@ -295,7 +295,7 @@ def test_extreme_weights_still_give_stain_vectors(weights, names):
     assert found.spectra.min() >= 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40), st.sampled_from([HE, ("dab", "aec", "pas")]))
 def test_any_picture_gives_finite_unit_vectors_or_a_plain_refusal(seed, height, width, names):
     rng = np.random.default_rng(seed)

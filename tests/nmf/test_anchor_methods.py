@@ -47,7 +47,7 @@ def test_the_scene_fit_offers_every_method() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     r=st.integers(2, 7),

@@ -14,12 +14,11 @@ import xarray as xr
 
 from ..errors import OptionError
 from ..materials.stain_sets import stain_set
-from ..options import Options
+from ..options import RESOURCES, Options
 from ..result import as_json
 from .fingerprint import sha256_of
 
 SHARED = "shared"
-_RESOURCES = ("threads", "memory")
 _READING = ("level", "region", "series", "key")
 
 
@@ -95,7 +94,7 @@ class Recipe:
             "library_scale": self.library_scale,
             "formats": None if self.formats is None else list(self.formats),
             "reading": {name: value for name, value in self.reading.items() if value is not None},
-            "options": {name: value for name, value in chosen.items() if name not in _RESOURCES},
+            "options": {name: value for name, value in chosen.items() if name not in RESOURCES},
         }
 
     def digest(self) -> str:

@@ -11,8 +11,10 @@ from ..nmf.subspace import Subspace
 from ..options import Options
 from ..scratch import memory_budget, room_for
 
-_TOUCHING = 3
-"""On a lattice of this step the 3x3 neighbourhoods cover the image."""
+_APART = 3
+"""Places between neighbourhoods of 3x3 that touch and do not overlap."""
+_NARROW = 5
+"""Up to this step of the lattice picking its neighbourhoods out costs more than projecting the whole image."""
 
 
 def project_image(
@@ -51,11 +53,11 @@ def project_lattice(
 
     height, width = image.sizes["y"], image.sizes["x"]
     zero = np.zeros(len(axes))
-    if lattice <= _TOUCHING:
+    if lattice <= _NARROW:
         near, step = project_image(image, rule, axes, zero, options, progress), lattice
     else:
         rows, columns = _with_neighbours(height, lattice), _with_neighbours(width, lattice)
-        near, step = np.full((len(rows) * len(columns), len(axes)), np.nan, np.float32), _TOUCHING
+        near, step = np.full((len(rows) * len(columns), len(axes)), np.nan, np.float32), _APART
 
         def project(values: np.ndarray, valid: np.ndarray, mine: np.ndarray) -> None:
             X = np.ascontiguousarray(rule(values))

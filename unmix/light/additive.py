@@ -47,7 +47,7 @@ class Additive:
         """Turn recorded values (..., n_bands) into additive ones (n, n_good); a view where nothing has to change."""
         values = values.reshape(-1, values.shape[-1])
         if len(self.good) != self.n_bands:
-            values = values[:, self.good]
+            values = np.take(values, self.good, axis=1)  # rows stay rows: an index would return columns
         if self.quantity == "brightfield":
             assert self.white_point is not None
             return to_optical_density(values, self.white_point)

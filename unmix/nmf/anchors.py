@@ -23,7 +23,7 @@ from .abundances import as_matrix
 
 _CANDIDATES = 100
 _RANK_TOLERANCE = 1e-10
-_LOOK = 16_384
+_LOOK = 4096
 
 
 def successive_projection(X: ArrayLike, r: int) -> np.ndarray:
@@ -173,7 +173,7 @@ def smoothed_successive_projection(Z: ArrayLike, r: int, p: int) -> tuple[np.nda
 def farthest_rows(Z: np.ndarray, direction: np.ndarray, p: int) -> np.ndarray:
     """Return the p rows of Z with the largest product with `direction`, farthest first; ties go to the lowest index.
 
-    A strided look at the rows gives a bound that about 2 p of them pass; one pass collects those, and only they are
+    A strided look at the rows gives a bound that some 2 p of them pass; one pass collects those, and only they are
     ordered. Where the bound was too high or too low, it is moved.
     """
     from .kernels import rows_above
@@ -182,7 +182,7 @@ def farthest_rows(Z: np.ndarray, direction: np.ndarray, p: int) -> np.ndarray:
     rows, scores = np.empty(min(n, 8 * p + 1024), np.int64), np.empty(min(n, 8 * p + 1024), Z.dtype)
     look = Z[:: max(1, n // _LOOK)] @ direction
     look = np.sort(look[np.isfinite(look)])[::-1]
-    wanted = 2.0 * p
+    wanted = 2.0 * p + n // _LOOK
     while True:
         place = int(wanted * len(look) / n)
         bound = look[place] if place < len(look) else -np.inf

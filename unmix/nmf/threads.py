@@ -1,17 +1,21 @@
-"""Threads over spans of rows, for calls that are given a whole matrix; blocks of an image have threads of their own."""
+"""Threads for calls that are given a whole matrix; blocks of an image have threads of their own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from ..errors import OptionError
 
+T = TypeVar("T")
+Item = TypeVar("Item")
+
 _SPANS_A_THREAD = 4
-_LEAST_ROWS = 2_000
+_LEAST_ROWS = 8_000
 
 
 def thread_count(threads: int | None) -> int:
@@ -33,3 +37,11 @@ def over_rows(work: Callable[[slice], None], n_rows: int, threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, map(slice, edges[:-1], edges[1:])))
     return None
+
+
+def each(work: Callable[[Item], T], items: Iterable[Item], threads: int) -> list[T]:
+    """Return ``work(item)`` of every item, in order; side by side, with one BLAS thread each, as more only spin."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, items))

@@ -6,7 +6,6 @@ of 2 x 2 pixels of the level before. Written with zarr alone (extra ``zarr``).
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import xarray as xr
 
 from ..errors import WriteError
 from .commit_folder import commit_folder
-from .facts import colours, is_stained, labels, pixel_size_um, source_name, source_path
+from .facts import colours, is_stained, labels, lasting_provenance, pixel_size_um, source_name, source_path
 from .reduced import block_mean
 
 _CHUNK, _WINDOW = 512, (1024, 4096)
@@ -117,7 +116,7 @@ def _attributes(result: xr.Dataset, n_levels: int) -> dict[str, Any]:
     return {
         "multiscales": [scales],
         "omero": {"version": "0.4", "name": name, "channels": _channels(result)},
-        "unmix": {"provenance": json.loads(result.attrs["provenance"]), "quantity": str(result.attrs.get("quantity"))},
+        "unmix": {"provenance": lasting_provenance(result), "quantity": str(result.attrs.get("quantity"))},
     }
 
 
