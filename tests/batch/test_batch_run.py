@@ -228,7 +228,7 @@ def crashing(function: Callable[..., Any], after: list[int]) -> Callable[..., An
     return call
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=st.lists(st.integers(1, 40), min_size=1, max_size=4), changed=st.sampled_from(["", "a", "b"]))
 def test_crashes_at_any_step_end_like_an_undisturbed_run(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int], changed: str

@@ -1,7 +1,7 @@
 """The second pass of a refinement over all bands, A'R with R = X - A E: serial, without the interpreter lock.
 
-Four rows by three endmembers at a time: what is loaded is used several times while it is in a register. E has rows of
-zeros up to a multiple of `ENDMEMBERS`; places beyond the last row or endmember repeat it and count for nothing.
+Four rows by three endmembers at a time: what is loaded is used several times while it is in a register. Places beyond
+the last row or endmember repeat it and count for nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import kernel
+from .kernels import subtract_mixtures
 
-ROWS, ENDMEMBERS = 4, 3
+ROWS = 4
 _SHORT_SUM = 32
 
 
@@ -20,14 +21,16 @@ def gather_rows(
 ) -> float:
     """Add M R (r, b) to out, R = X[start:stop] - M'E, and return |R|^2.
 
-    work is (4, b), S has the shape of E; sums of a few rows are kept in the data's dtype, all others in float64.
+    E is padded for `subtract_mixtures`, work is (4, b), S has the shape of E; sums of a few rows are kept in the data's
+    dtype, all others in float64.
     """
     error = 0.0
     for low in range(start, stop, _SHORT_SUM):
         high = min(low + _SHORT_SUM, stop)
         S[:] = 0.0
         for i in range(low, high, ROWS):
-            error += _residuals(X, M, i, high, E, work)
+            subtract_mixtures(X, i, high, M, E, work)
+            error += _energy(work)
             _add_products(M, i, high, work, S)
         for k in range(len(out)):
             for j in range(out.shape[1]):
@@ -36,28 +39,12 @@ def gather_rows(
 
 
 @kernel
-def _residuals(X: np.ndarray, M: np.ndarray, i: int, stop: int, E: np.ndarray, work: np.ndarray) -> float:
-    """Write X - M'E of four rows from i, zeros from `stop` on, and return their squared length."""
-    last, b = len(M) - 1, X.shape[1]
-    i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
-    w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
-    for j in range(b):
-        w0[j], w1[j], w2[j], w3[j] = X[i, j], X[i1, j], X[i2, j], X[i3, j]
-    for k in range(0, last + 1, ENDMEMBERS):
-        k1, k2 = min(k + 1, last), min(k + 2, last)
-        a0, a1, a2, a3 = M[k, i], M[k, i1], M[k, i2], M[k, i3]
-        c0, c1, c2, c3 = M[k1, i], M[k1, i1], M[k1, i2], M[k1, i3]
-        d0, d1, d2, d3 = M[k2, i], M[k2, i1], M[k2, i2], M[k2, i3]
-        for j in range(b):
-            e, f, g = E[k, j], E[k + 1, j], E[k + 2, j]
-            w0[j] -= a0 * e + c0 * f + d0 * g
-            w1[j] -= a1 * e + c1 * f + d1 * g
-            w2[j] -= a2 * e + c2 * f + d2 * g
-            w3[j] -= a3 * e + c3 * f + d3 * g
-    work[stop - i :] = 0.0
-    total = X.dtype.type(0.0)
-    for j in range(b):
-        total += w0[j] * w0[j] + w1[j] * w1[j] + w2[j] * w2[j] + w3[j] * w3[j]
+def _energy(work: np.ndarray) -> float:
+    """Return the sum of squares of a few rows."""
+    total = work.dtype.type(0.0)
+    for row in work:
+        for j in range(len(row)):
+            total += row[j] * row[j]
     return np.float64(total)
 
 
@@ -66,7 +53,7 @@ def _add_products(M: np.ndarray, i: int, stop: int, work: np.ndarray, S: np.ndar
     """Add the products of four columns of M from i with the rows of work, which are zero from `stop` on."""
     last, b = len(M) - 1, work.shape[1]
     i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
-    for k in range(0, last + 1, ENDMEMBERS):
+    for k in range(0, last + 1, 3):
         k1, k2 = min(k + 1, last), min(k + 2, last)
         a0, a1, a2, a3 = M[k, i], M[k, i1], M[k, i2], M[k, i3]
         c0, c1, c2, c3 = M[k1, i], M[k1, i1], M[k1, i2], M[k1, i3]

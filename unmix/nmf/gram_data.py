@@ -85,12 +85,10 @@ class FullBands:
         self.energy = sum(energy(X[i : i + self.strip]) for i in range(0, self.n, self.strip))
 
     def prepare(self, E: np.ndarray) -> np.ndarray:
-        """Return E with rows of zeros up to a multiple of what the kernels take at a time."""
-        from .full_band_kernels import ENDMEMBERS
+        """Return E with rows of zeros, as the kernels want it."""
+        from .kernels import padded_endmembers
 
-        padded = np.zeros((-(-len(E) // ENDMEMBERS) * ENDMEMBERS, E.shape[1]), self.dtype)
-        padded[: len(E)] = E
-        return padded
+        return padded_endmembers(E, self.dtype)
 
     def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
         """Write E X[start:stop]' into T (r, stop - start)."""

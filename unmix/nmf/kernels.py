@@ -44,12 +44,58 @@ def dot_rows(X, axes, out):
 
 
 @kernel
+def subtract_mixtures(X, i, stop, M, E, work):
+    """Write X - M'E of four rows from i to work (4, b), zeros from `stop` on.
+
+    M (r, n); E has rows of zeros up to a multiple of three, `padded_endmembers`.
+    """
+    last, b = len(M) - 1, X.shape[1]
+    i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
+    w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
+    for j in range(b):
+        w0[j], w1[j], w2[j], w3[j] = X[i, j], X[i1, j], X[i2, j], X[i3, j]
+    for k in range(0, last + 1, 3):
+        k1, k2 = min(k + 1, last), min(k + 2, last)
+        a0, a1, a2, a3 = M[k, i], M[k, i1], M[k, i2], M[k, i3]
+        c0, c1, c2, c3 = M[k1, i], M[k1, i1], M[k1, i2], M[k1, i3]
+        d0, d1, d2, d3 = M[k2, i], M[k2, i1], M[k2, i2], M[k2, i3]
+        for j in range(b):
+            e, f, g = E[k, j], E[k + 1, j], E[k + 2, j]
+            w0[j] -= a0 * e + c0 * f + d0 * g
+            w1[j] -= a1 * e + c1 * f + d1 * g
+            w2[j] -= a2 * e + c2 * f + d2 * g
+            w3[j] -= a3 * e + c3 * f + d3 * g
+    work[stop - i :] = 0.0
+
+
+def padded_endmembers(E: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return E (r, b) with rows of zeros up to a multiple of three, for `subtract_mixtures`."""
+    padded = np.zeros((-(-len(E) // 3) * 3, E.shape[1]), dtype)
+    padded[: len(E)] = E
+    return padded
+
+
+@kernel
 def project_rows(X, axes, offset, out):
     """Write out[i] = axes @ X[i] - offset for every row; a value that is not finite spreads to its whole row."""
     dot_rows(X, axes, out)
     for i in range(len(out)):
         for k in range(out.shape[1]):
             out[i, k] -= offset[k]
+
+
+@kernel
+def project_places(X, places, axes, out):
+    """Write out[i] = axes @ X[places[i]]; a few rows at a time are copied together in the cache."""
+    n, b = len(places), X.shape[1]
+    near = np.empty((16, b), X.dtype)
+    for top in range(0, n, len(near)):
+        size = min(len(near), n - top)
+        for u in range(size):
+            place = places[top + u]
+            for j in range(b):
+                near[u, j] = X[place, j]
+        dot_rows(near[:size], axes, out[top : top + size])
 
 
 @kernel
