@@ -14,6 +14,7 @@ from .engine import engine
 from .flags import (
     Output,
     chosen_options,
+    endmembers_flag,
     engine_flags,
     format_flag,
     library_flags,
@@ -40,13 +41,7 @@ be done; 130 and 143 stopped by Ctrl-C or SIGTERM: run the same command again to
 @click.argument("files", nargs=-1)
 @click.option("--list", "listed", type=click.File(), help="Text file of inputs, one a line; - for standard input.")
 @click.option("--out", "-o", type=Output(), required=True, help="Folder: one folder an input in it.")
-@click.option(
-    "--endmembers",
-    "-n",
-    "n_endmembers",
-    type=click.IntRange(1),
-    help="How many endmembers to find in each [default: as many as 'unmix rank' suggests].",
-)
+@endmembers_flag
 @click.option("--stains", help="Separate these stains: two or three names, or a set such as H-DAB.")
 @click.option(
     "--endmembers-from",
