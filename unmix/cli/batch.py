@@ -49,6 +49,7 @@ be done; 130 and 143 stopped by Ctrl-C or SIGTERM: run the same command again to
     type=click.Path(path_type=Path),
     help="A result.nc whose endmembers are used for every input.",
 )
+@click.option("--mask", help="What the mask of each input is called: '{name}_mask.tif' is a file beside it.")
 @click.option("--shared-fit", is_flag=True, help="Find the endmembers once, in a sample of all inputs.")
 @library_flags
 @format_flag
@@ -132,6 +133,7 @@ def _recipe(given: dict[str, Any]) -> Any:
         library=given["library"],
         known=given["known"],
         library_scale=given["library_scale"],
+        mask=given["mask"],
         formats=given["formats"] or None,
         reading=source_keywords(given["key"], given["series"], given["level"], given["region"]),
         options=options,
