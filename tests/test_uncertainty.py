@@ -21,7 +21,7 @@ from unmix.synthetic.truth import Scene
 
 
 def made(seed: int, r: int, **more: Any) -> Scene:
-    return hyperspectral_scene(seed, r, n_bands=40, shape=(40, 40), **more)
+    return hyperspectral_scene(seed, r, n_bands=40, shape=(32, 32), **more)
 
 
 def run(scene: Scene, replicates: int = 30, **options: Any) -> xr.Dataset:
