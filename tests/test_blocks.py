@@ -18,15 +18,14 @@ from unmix.blocks import (
     blocks_of,
     blocks_within,
     default_sample_size,
-    gather_pixels,
     lazy_array,
     load_block,
     map_blocks,
-    sample_pixels,
     sample_positions,
 )
 from unmix.errors import Cancelled
 from unmix.image import as_image
+from unmix.sampling import gather_pixels, sample_pixels
 
 LAYOUTS = [None, (7, 5, 3), (1, -1, -1), (-1, 1, 2), (13, 11, -1), ((3, 0, 27), (20, 20), -1)]
 

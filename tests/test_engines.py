@@ -15,9 +15,12 @@ import pytest
 
 import unmix
 from unmix.batch import Event, Recipe, run_batch
-from unmix.blocks import blocks_of
+from unmix.blocks import blocks_of, sample_positions
 from unmix.engines import _CURRENT, Cluster, current_cluster, on_cluster
 from unmix.errors import OptionError, ReadError, UnmixWarning, WorkerError
+from unmix.light.pixels import with_mask
+from unmix.readers.window import Physical
+from unmix.sampling import gather_pixels
 from unmix.synthetic import separable_scene
 
 RECIPE = Recipe(3, formats=("csv", "geotiff"), options={"quantity": "reflectance"})
@@ -114,6 +117,24 @@ def test_blocks_of_one_image_on_workers_give_the_same_result(cluster: Cluster, t
     }
     assert ("abundances", len(blocks_of(image)), len(blocks_of(image))) in seen
     assert not [path.name for path in tmp_path.rglob(".unmix-parts-*")]
+
+
+def test_pixels_are_picked_by_workers_and_are_the_same(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = separable_scene(seed=3, n_endmembers=3, n_bands=40, shape=(400, 90)).image.values.astype(np.float32)
+    scene[10:20, 5:9] = np.nan
+    np.save(tmp_path / "scene.npy", scene)
+    mask = np.ones(scene.shape[:2], bool)
+    mask[100:130] = False
+    image = with_mask(unmix.read(tmp_path / "scene.npy", quantity="reflectance"), mask)
+    positions = sample_positions(400 * 90, 7_000)
+    here = gather_pixels(image, positions)
+    monkeypatch.setattr(Physical, "pick", lambda *_: pytest.fail("read by this process"))
+    with on_cluster(scheduler=cluster.client.scheduler.address):
+        there = gather_pixels(image, positions)
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_an_image_in_memory_is_worked_on_here(cluster: Cluster) -> None:

@@ -9,11 +9,12 @@ import pytest
 import xarray as xr
 
 import unmix
-from unmix.blocks import blocks_of, gather_pixels, load_block, load_pixels, sample_positions
+from unmix.blocks import blocks_of, load_block, load_pixels, sample_positions
 from unmix.fits.projection import project_image, project_lattice
 from unmix.light.additive import additive_rule
 from unmix.nmf.kernels import mean_3x3
 from unmix.options import Options
+from unmix.sampling import gather_pixels
 
 STORED = {"bsq": "byx", "bil": "ybx", "bip": "yxb"}
 

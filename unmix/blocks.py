@@ -1,4 +1,4 @@
-"""How an image is walked: its blocks, a fixed sample of its pixels, and a function over every block.
+"""How an image is walked: its blocks, where a sample of its pixels lies, and a function over every block.
 
 The only Dask calls of the core are here. Kernels are serial and release the interpreter lock; parallelism is over
 blocks, by Dask's threads, with one BLAS thread inside a block. No answer depends on the block layout.
@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
-from .nmf.threads import one_blas_thread, over_rows, thread_count
+from .nmf.threads import one_blas_thread
 from .usable_pixels import UsablePixels, usable_pixels
 
 T = TypeVar("T")
@@ -196,6 +196,21 @@ class WindowReader:
         assert self.rule is not None
         return values, self.rule.of(values, (slice(None), slice(None)))
 
+    def pick(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return values (n, band) and valid flags (n,) of some pixels, given by rows and columns of the image.
+
+        Where the file lets pixels be picked, the others are neither converted nor, where whole rows are spared, read.
+        """
+        inside = y - self.block.rows.start, x - self.block.columns.start
+        if not hasattr(self.source, "pick"):
+            values, flags = self.read()
+            return values[inside], flags[inside]
+        values = self.source.pick(self.block.window, y, x)
+        if self.valid is not None:
+            return values, self.valid[inside]
+        assert self.rule is not None
+        return values, self.rule.of(values, inside)
+
 
 def window_reader(image: xr.DataArray, block: Block) -> WindowReader | None:
     """Return what reads one block of a file, None where the image is in memory or was changed since it was read."""
@@ -222,15 +237,10 @@ def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarra
 
 
 def load_pixels(image: xr.DataArray, block: Block, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return values (n, band) and valid flags (n,) of some pixels of one block, given by rows and columns of the image.
-
-    Where the file lets pixels be picked, the others are neither converted nor, where whole rows are spared, read.
-    """
-    valid = image.coords["valid"].data
-    source, rule = source_of(image.data), usable_pixels(valid)
-    if source is not None and hasattr(source, "pick") and (rule is not None or not hasattr(valid, "dask")):
-        values = source.pick(block.window, y, x)
-        return values, valid[y, x] if rule is None else rule.of(values, (y, x))
+    """Return values (n, band) and valid flags (n,) of pixels of a block, given by rows and columns of the image."""
+    reader = window_reader(image, block)
+    if reader is not None:
+        return reader.pick(y, x)
     values, flags = load_block(image, block)
     inside = y - block.rows.start, x - block.columns.start
     return values[inside], flags[inside]
@@ -252,55 +262,6 @@ def default_sample_size(n_pixels: int, n_bands: int = 1) -> int:
     return min(n_pixels, most, max(SAMPLE_LEAST, int(SAMPLE_SHARE * n_pixels)))
 
 
-def sample_pixels(
-    image: xr.DataArray, n_sample: int | None = None, *, threads: int | None = None, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a fixed sample of the valid pixels: values (n, band) in recorded form and flat positions (n,).
-
-    Where most of the image is invalid, the sample grows until it holds enough valid pixels or has seen them all.
-    """
-    n_pixels = image.sizes["y"] * image.sizes["x"]
-    wanted = n_sample or default_sample_size(n_pixels, image.sizes["band"])
-    asked = wanted
-    while True:
-        positions = sample_positions(n_pixels, asked)
-        values, valid = gather_pixels(image, positions, threads=threads, progress=progress)
-        if valid.all():
-            return values, positions
-        if valid.sum() >= 0.5 * wanted or asked >= n_pixels:
-            return values[valid], positions[valid]
-        asked = min(n_pixels, asked * 4)
-
-
-def gather_pixels(
-    image: xr.DataArray, positions: np.ndarray, *, threads: int | None = None, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return recorded values (n, band) and valid flags (n,) at flat pixel positions, in the order given."""
-    valid = image.coords["valid"].data
-    if image.chunks is None and not hasattr(valid, "dask"):
-        return _picked(image.data, positions, thread_count(threads)), valid.reshape(-1)[positions]
-    values = np.empty((len(positions), image.sizes["band"]), image.dtype)
-    flags = np.zeros(len(positions), bool)
-
-    def take(picked: np.ndarray, usable: np.ndarray, mine: np.ndarray) -> None:
-        values[mine], flags[mine] = picked, usable
-
-    map_pixels(take, image, positions, stage="sample", threads=threads, progress=progress)
-    return values, flags
-
-
-def _picked(data: np.ndarray, positions: np.ndarray, threads: int) -> np.ndarray:
-    """Return the pixels (n, band) of an image in memory at flat positions."""
-    values = np.empty((len(positions), data.shape[2]), data.dtype)
-
-    def take(part: slice) -> None:
-        rows, columns = np.divmod(positions[part], data.shape[1])
-        values[part] = data[rows, columns]
-
-    over_rows(take, len(positions), threads, least=1_000)
-    return values
-
-
 def map_pixels(
     function: Callable[[np.ndarray, np.ndarray, np.ndarray], None],
     image: xr.DataArray,
@@ -315,7 +276,7 @@ def map_pixels(
     ``mine`` says which of the flat `positions` they are.
     """
     rows, columns = np.divmod(positions, image.sizes["x"])
-    blocks, inside = _shared_out(blocks_of(image), rows, columns)
+    blocks, inside = shared_out(blocks_of(image), rows, columns)
 
     def call(block: Block) -> None:
         mine = inside[block.rows.start, block.columns.start]
@@ -324,7 +285,7 @@ def map_pixels(
     for_blocks(call, blocks, stage=stage, threads=threads, progress=progress)
 
 
-def _shared_out(
+def shared_out(
     blocks: list[Block], rows: np.ndarray, columns: np.ndarray
 ) -> tuple[list[Block], dict[tuple[int, int], np.ndarray]]:
     """Return the blocks that hold any of the pixels, and which pixels each holds by its first row and column."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import sample_pixels
 from .errors import OptionError
 from .fits.lambda_references import reference_spectrum
 from .fits.lambda_stack import dark_level
@@ -18,6 +17,7 @@ from .light.pixels import require_valid
 from .options import Options
 from .prepare import open_image
 from .result import Endmembers, make_endmember_set
+from .sampling import sample_pixels
 
 REFERENCE_PIXELS = 1_000_000
 WAVELENGTH_TOLERANCE = 0.5

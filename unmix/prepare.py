@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Progress, sample_pixels
+from .blocks import Progress
 from .errors import OptionError, UnmixWarning
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
@@ -20,6 +20,7 @@ from .light.pixels import require_valid, with_mask, without_clouds
 from .options import Options
 from .readers import read
 from .result import Endmembers
+from .sampling import sample_pixels
 from .slides.glass import Glass
 from .slides.judging import Judged, judge_slide
 

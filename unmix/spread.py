@@ -7,23 +7,17 @@ and returns only a few numbers; the part is taken up here and removed.
 
 from __future__ import annotations
 
-import os
-import secrets
-import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, WindowReader, map_blocks, window_reader
-from .engines import Cluster, current_cluster
-from .errors import UnmixWarning, WorkerError, WriteError
-from .nmf.threads import one_blas_thread
-from .scratch import scratch_folder
+from .blocks import Block, Progress, map_blocks, window_reader
+from .engines import current_cluster
+from .errors import UnmixWarning
+from .parts import work_in_parts
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -81,63 +75,4 @@ def spread_blocks(
 
         return map_blocks(both, image, blocks=blocks, stage=stage, threads=threads, progress=progress)
     sent = [reader for reader in readers if reader is not None]
-    return _on_workers(cluster, work, keep, sent, stage, progress)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One block to be worked on elsewhere, and the folder its array is written to."""
-
-    reader: WindowReader
-    work: BlockWork[Any]
-    folder: Path
-
-
-def _on_workers(
-    cluster: Cluster,
-    work: BlockWork[T],
-    keep: Callable[[np.ndarray, Block], None],
-    readers: list[WindowReader],
-    stage: str,
-    progress: Progress | None,
-) -> list[T]:
-    answers: dict[int, T] = {}
-    if progress is not None:
-        progress(stage, 0, len(readers))
-    with tempfile.TemporaryDirectory(prefix=".unmix-parts-", dir=scratch_folder(), ignore_cleanup_errors=True) as name:
-        tasks = [_Part(reader, work, Path(name)) for reader in readers]
-        for done in cluster.run(_write_part, tasks, ahead=_AHEAD):
-            block = readers[done.index].block
-            if isinstance(done.error, WorkerError):
-                raise WorkerError(f"rows {block.rows.start} to {block.rows.stop}: {done.error}")
-            if done.error is not None:
-                raise done.error
-            part, answers[done.index] = done.value
-            keep(_taken_up(Path(part)), block)
-            if progress is not None:
-                progress(stage, len(answers), len(readers))
-    return [answers[k] for k in range(len(readers))]
-
-
-def _write_part(task: _Part) -> tuple[str, Any]:
-    """Work on one block and write its array under a name of its own; runs on a worker, perhaps more than once."""
-    with one_blas_thread():
-        values, valid = task.reader.read()
-        array, small = task.work(values, valid, task.reader.block)
-    part = task.folder / f"{secrets.token_hex(8)}.npy"
-    try:
-        np.save(part, array, allow_pickle=False)
-    except OSError as error:
-        raise WriteError(f"a worker cannot write to {task.folder}: {error.strerror or error}.") from error
-    return os.fspath(part), small
-
-
-def _taken_up(part: Path) -> np.ndarray:
-    try:
-        array: np.ndarray = np.load(part, allow_pickle=False)
-        part.unlink()
-    except FileNotFoundError as error:
-        raise WriteError(
-            f"what a worker wrote in {part.parent} is not seen here. Give an output folder on a disk all workers share."
-        ) from error
-    return array
+    return work_in_parts(cluster, work, keep, sent, stage, progress)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Progress, sample_pixels
+from .blocks import Progress
 from .errors import OptionError, UnmixWarning
 from .fits.stain_patches import single_stain_vector
 from .fits.stain_tissue import LEAST_PIXELS, Tissue, pooled_tissue, tissue_pixels
@@ -18,6 +18,7 @@ from .light.pixels import require_valid, with_mask
 from .options import Options
 from .prepare import Prepared, as_brightfield, open_image, prepare
 from .result import Endmembers, make_endmember_set
+from .sampling import sample_pixels
 
 PATCH_PIXELS = 200_000
 STANDS_OUT_DEGREES = 10.0

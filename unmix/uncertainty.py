@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, map_blocks, sample_pixels
+from .blocks import Block, Progress, map_blocks
 from .errors import DataError, OptionError, UnmixWarning
 from .light.additive import Additive
 from .nmf.abundances import AbundanceProblem, abundance_problem
@@ -25,6 +25,7 @@ from .nmf.threads import one_blas_thread
 from .options import Options
 from .prepare import Prepared
 from .result import Endmembers
+from .sampling import sample_pixels
 from .scratch import memory_budget
 
 LEAST_REPLICATES = 10

@@ -35,8 +35,8 @@ def test_every_item_is_what_unmix_gives_and_is_skipped_the_next_time(scenes: Pat
     first = run_batch([scenes], out, RECIPE)
     assert (first.n_done, first.n_skipped, first.failures, first.n_left) == (3, 0, (), 0)
     alone = unmix.unmix(scenes / "east" / "c d.npy", 3, quantity="reflectance")
-    with rasterio.open(out / "east" / "c d" / "abundances.tif") as file:
-        np.testing.assert_array_equal(file.read(), alone["abundances"].values)
+    (path,) = unmix.write(alone, tmp_path / "alone.tif")
+    assert (out / "east" / "c d" / "abundances.tif").read_bytes() == path.read_bytes()
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
     again = run_batch([scenes], out, RECIPE)
     assert (again.n_done, again.n_skipped) == (0, 3)
@@ -319,3 +319,27 @@ def test_a_task_is_small_and_carries_no_pixels(scenes: Path, tmp_path: Path) -> 
     assert outcome.folder is not None
     assert len(dumps(outcome)) < 4_000
     assert np.isfinite(outcome.facts["relative_error"])
+
+
+def test_options_of_reading_are_those_of_a_single_run(tmp_path: Path) -> None:
+    """Water bands, bands and scale: the same maps as `unmix` gives by itself, and recorded as it records them."""
+    rng = np.random.default_rng(0)
+    nm = np.linspace(1000, 2400, 15)
+    values = 1000 * rng.dirichlet([0.3] * 3, (20, 20)) @ rng.random((3, 15))
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 15, "height": 20, "width": 20, "crs": "EPSG:32611"}
+    with rasterio.open(tmp_path / "a.tif", "w", transform=rasterio.Affine(30, 0, 4e5, 0, -30, 4e6), **profile) as file:
+        file.write(values.transpose(2, 0, 1).astype("f4"))
+        for band, wavelength in enumerate(nm, 1):
+            file.update_tags(band, wavelength=str(wavelength), wavelength_units="nm")
+    options = {"quantity": "reflectance", "scale": 1000, "water_bands": "keep", "exclude": [(2250, 2300)]}
+    run_batch([tmp_path / "a.tif"], tmp_path / "out", replace(RECIPE, options=options))
+    alone = unmix.unmix(tmp_path / "a.tif", 3, **options)
+    found = json.loads((tmp_path / "out/manifest.jsonl").read_text().splitlines()[1])
+    assert found["warnings"] == []
+    with rasterio.open(tmp_path / "out/a/abundances.tif") as file:
+        np.testing.assert_array_equal(file.read(), alone["abundances"].values)
+        told = json.loads(file.tags()["unmix_options"])
+    asked = json.loads(alone.attrs["provenance"])["options"]
+    assert {name: told[name] for name in ("water_bands", "exclude", "quantity")} == {
+        name: asked[name] for name in ("water_bands", "exclude", "quantity")
+    }

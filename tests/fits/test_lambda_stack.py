@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
 
-from unmix.blocks import sample_pixels
 from unmix.errors import DataError, OptionError, UnmixWarning
 from unmix.fits import lambda_windows
 from unmix.fits.lambda_poisson import factorise_counts, kullback_leibler, merge_components
@@ -20,6 +19,7 @@ from unmix.fits.lambda_windows import block_sums, load_windows, window_mean
 from unmix.image import as_image
 from unmix.light.additive import additive_rule
 from unmix.options import Options
+from unmix.sampling import sample_pixels
 
 BANDS = 28
 

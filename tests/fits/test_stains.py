@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmix.blocks import sample_pixels
 from unmix.errors import Cancelled, DataError, OptionError, UnmixWarning
 from unmix.fits.stains import find_stain_vectors
 from unmix.image import as_image
 from unmix.light.additive import additive_rule
 from unmix.materials.stains import reference_vectors
 from unmix.options import Options
+from unmix.sampling import sample_pixels
 
 HE = ("hematoxylin", "eosin")
 H_DAB = ("hematoxylin", "dab")

@@ -32,7 +32,7 @@ from .fingerprint import fingerprints, output_record
 from .recipe import Recipe
 from .sources import Item
 
-_READ_BY = ("quantity", "scale", "bands", "exclude")
+_READ_BY = ("quantity", "scale", "bands", "exclude", "water_bands")
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -107,7 +107,10 @@ def reading_of(recipe: Recipe) -> dict[str, Any]:
 
 def _result_of(task: Task, progress: Progress | None) -> xr.Dataset:
     recipe = task.recipe
-    options = {name: value for name, value in recipe.options.items() if name not in _READ_BY}
+    done = (
+        ("scale",) if recipe.stains is None else _READ_BY
+    )  # the others change nothing a second time, and are recorded
+    options: dict[str, Any] = {name: value for name, value in recipe.options.items() if name not in done}
     image = read(task.item.path, **reading_of(recipe))
     mask = None if task.item.mask is None else read_mask(task.item.mask, image)
     options |= {"mask": mask, "progress": progress}

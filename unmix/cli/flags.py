@@ -64,6 +64,9 @@ _TUPLES: dict[str, tuple[click.ParamType, bool]] = {
 }
 
 
+_READ_BY = ("quantity", "scale", "bands", "exclude", "water_bands")
+
+
 def option_flags(*doors: str) -> Callable[[Command], Command]:
     """Return a decorator that adds the flags of every option shown at one of these doors."""
 
@@ -167,6 +170,13 @@ def chosen_options(given: dict[str, Any], *doors: str) -> dict[str, Any]:
     """Return the options of these doors that the user set, without those left at their default."""
     names = [knob.name for knob in fields(Options) if set(doors) & set(knob.metadata["doors"])]
     return {name: given[name] for name in names if given.get(name) not in (None, ())}
+
+
+def reading_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return which of the options `unmix.read` takes. All stay to be recorded but the scale, which would act twice."""
+    taken = {name: options[name] for name in _READ_BY if name in options}
+    options.pop("scale", None)
+    return taken
 
 
 def _flag(name: str, default: Any, about: Any) -> Callable[[Command], Command]:

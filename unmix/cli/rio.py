@@ -15,6 +15,7 @@ from .flags import (
     engine_flags,
     library_flags,
     option_flags,
+    reading_options,
     source_flags,
     source_keywords,
 )
@@ -86,7 +87,7 @@ def _write(
     wanted = [target] if spectra is None else [target, spectra]
     check_outputs(wanted, overwrite=overwrite, source=source)
     options = chosen_options(given, "run")
-    reading |= {name: options.pop(name) for name in ("quantity", "scale", "bands", "exclude") if name in options}
+    reading |= reading_options(options)
     library = open_library(given["library"], given["library_scale"])
     with scratch_beside(target), engine(given["workers"], given["scheduler"]):
         image = read(source, **reading)

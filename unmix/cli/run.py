@@ -18,6 +18,7 @@ from .flags import (
     format_flag,
     library_flags,
     option_flags,
+    reading_options,
     source_flags,
     source_keywords,
 )
@@ -79,12 +80,7 @@ def command(
         from .outputs import check_folder, print_result, write_folder
 
         check_folder(out, file, overwrite)
-        reading = {
-            name: options.pop(name)
-            for name in ("quantity", "scale", "bands", "exclude", "water_bands")
-            if name in options
-        }
-        image = read(file, **keywords, **reading)
+        image = read(file, **keywords, **reading_options(options))
         pixels = None if mask is None else read_mask(mask, image)
         spectra = open_library(library, library_scale)
         endmembers = known_spectra(spectra, known)

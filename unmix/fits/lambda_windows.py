@@ -10,8 +10,9 @@ import math
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress, gather_pixels
+from ..blocks import Progress
 from ..light.additive import Additive
+from ..sampling import gather_pixels
 
 WINDOW_BYTES = 32_000_000
 _SIDE = 63

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress, gather_pixels
+from ..blocks import Progress
 from ..light.additive import Additive
 from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
 from ..nmf.anchors import grow_volume, median_of_rows, smoothed_successive_projection
 from ..nmf.subspace import Subspace, subspace_of
 from ..nmf.threads import each, thread_count
 from ..options import Options
+from ..sampling import gather_pixels
 from .projection import leading_directions, project_image, project_lattice
 
 _LEAST_MEMBERS = 5

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ..blocks import Progress, sample_pixels, sample_positions
+from ..blocks import Progress, sample_positions
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
 from ..light.beer_lambert import full_scale
 from ..materials.stain_sets import StainSet
 from ..options import Options
+from ..sampling import sample_pixels
 from .stain_gates import gate_pixels
 
 LEAST_PIXELS = 300

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..blocks import Block, gather_pixels, load_block
+from ..blocks import Block, load_block
 from ..conventions.spectral_axis import SpectralAxis, spectral_axis
 from ..errors import UnmixWarning
 from ..image import sample_rows
@@ -22,6 +22,7 @@ from ..light.additive import Additive, additive_rule, background_by_band
 from ..nmf.abundances import AbundanceProblem, abundance_problem
 from ..options import Options
 from ..prepare import as_brightfield, open_image
+from ..sampling import gather_pixels
 from .finished import Finished
 from .saved_session import provenance_of
 from .sources import SourceLayer
