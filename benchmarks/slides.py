@@ -92,8 +92,9 @@ def work(job: str, path: Path, out: Path) -> None:
         more = f", {result.attrs.get('n_background', 0) / result['residual'].size:.0%} background"
     elif job == "read":
         found = unmix.separate_stains(path, memory=0)["abundances"]
-        for rows in range(0, found.sizes["y"], BLOCK):
-            found[:, rows : rows + BLOCK].compute(scheduler="threads")
+        for y in range(0, found.sizes["y"], BLOCK):
+            for x in range(0, found.sizes["x"], BLOCK):
+                found[:, y : y + BLOCK, x : x + BLOCK].compute(scheduler="threads")
     elif job == "write":
         unmix.separate_stains(path, out=out)
     else:
