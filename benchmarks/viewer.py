@@ -12,11 +12,11 @@ two less. With --where, what that thread was doing is printed.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
-import threading
 import time
-import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +28,7 @@ import numpy as np
 CASES = ("cube", "slide", "file")
 SETTLE_S = 2.0
 PATIENCE_S = 120.0
-LONG_S = 0.08
+LONG_S, LOOK_S = 0.08, 0.005
 SPARSE_SHAPE = (10_000, 5_000, 200)
 
 
@@ -62,22 +62,23 @@ class Probe:
         self._timer = QTimer()
         self._timer.setInterval(1)
         self._timer.timeout.connect(self._beat)
-        self._where, self._seen, self._running = where, 0.0, False
-        self._main = threading.get_ident()
+        self._where, self._seen = where, Counter[str]()
+        if where:
+            signal.signal(signal.SIGALRM, self._look)
         self.start()
         self.stop()
-        if where:
-            threading.Thread(target=self._watch, daemon=True).start()
 
     def start(self) -> None:
         self.gap, self.work = 0.0, 0.0
         self._last, self._last_work = time.perf_counter(), time.thread_time()
-        self._running = True
         self._timer.start()
+        if self._where:
+            signal.setitimer(signal.ITIMER_REAL, LOOK_S, LOOK_S)
 
     def stop(self) -> dict[str, float]:
         self._timer.stop()
-        self._running = False
+        if self._where:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         return {"gap": self.gap, "of_it_work": self.work}
 
     def _beat(self) -> None:
@@ -85,17 +86,19 @@ class Probe:
         gap, spent = now - self._last, work - self._last_work
         self._last, self._last_work = now, work
         self.gap, self.work = max(self.gap, gap), max(self.work, spent)
-        if self._where and spent > LONG_S / 2:
+        if self._where and spent > LONG_S:
             sys.stderr.write(f"    {1000 * gap:.0f} ms, {1000 * spent:.0f} of them work\n")
+            sys.stderr.writelines(f"      {n} x {where}\n" for where, n in self._seen.most_common(4))
+        self._seen.clear()
 
-    def _watch(self) -> None:
-        clock = time.pthread_getcpuclockid(self._main)
-        while True:
-            time.sleep(0.005)
-            if self._running and time.clock_gettime(clock) - self._last_work > LONG_S / 4:
-                frames = traceback.extract_stack(sys._current_frames()[self._main])
-                names = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames if "event" not in f.filename]
-                sys.stderr.write("    " + " > ".join(names[4:][:3] + names[-5:]) + "\n")
+    def _look(self, _number: int, frame: Any) -> None:
+        """Note where the window's thread is; a signal comes to that thread itself, between two of its steps."""
+        names = []
+        while frame is not None:
+            names.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}")
+            frame = frame.f_back
+        names = [name for name in reversed(names) if not name.startswith(("event", "viewer.py", "_emit"))]
+        self._seen[" > ".join(names[:8])] += 1
 
 
 def wait(until: Callable[[], bool]) -> None:

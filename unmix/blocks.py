@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
-from .nmf.threads import over_rows, thread_count
+from .nmf.threads import one_blas_thread, over_rows, thread_count
 from .usable_pixels import UsablePixels, usable_pixels
 
 T = TypeVar("T")
@@ -158,7 +158,6 @@ def for_blocks(
     from dask.threaded import (
         get as by_threads,
     )  # named as "threads", Dask would look for a cluster and import all of it
-    from threadpoolctl import threadpool_limits
 
     lock, done = threading.Lock(), 0
 
@@ -173,7 +172,7 @@ def for_blocks(
 
     if progress is not None:
         progress(stage, 0, len(blocks))
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         if len(blocks) == 1:
             return [call(blocks[0])]
         tasks = [delayed(call, pure=False)(block) for block in blocks]
@@ -298,7 +297,7 @@ def _picked(data: np.ndarray, positions: np.ndarray, threads: int) -> np.ndarray
         rows, columns = np.divmod(positions[part], data.shape[1])
         values[part] = data[rows, columns]
 
-    over_rows(take, len(positions), threads)
+    over_rows(take, len(positions), threads, least=1_000)
     return values
 
 

@@ -214,16 +214,25 @@ def _local_cluster(distributed: Any, workers: int | None) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
     with dask.config.set(_LOCAL_CONFIGURATION):
         _fork_ready_workers()
-        cluster = distributed.LocalCluster(
+        cluster = _started(distributed, workers)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+
+def _started(distributed: Any, workers: int | None) -> Any:
+    try:
+        return distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
             worker_dashboard_address=None, silence_logs=logging.CRITICAL + 1,
             env={"DASK_LOGGING__DISTRIBUTED": "critical"}, preload=["unmix.worker_start"],
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )  # fmt: skip
-        try:
-            yield cluster
-        finally:
-            cluster.close()
+    except BaseException:  # Ctrl-C while they start: what they are forked from goes, so that none is any more
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+        _end_processes(_fork_servers())
+        raise
 
 
 def _fork_ready_workers() -> None:
@@ -232,6 +241,13 @@ def _fork_ready_workers() -> None:
         from distributed.utils import get_mp_context
 
         get_mp_context().set_forkserver_preload(["unmix.worker_start", "distributed.nanny"])
+
+
+def _fork_servers() -> list[int]:
+    import psutil  # type: ignore[import-untyped]
+
+    children = psutil.Process().children()
+    return [child.pid for child in children if "multiprocessing.forkserver" in " ".join(child.cmdline())]
 
 
 def _check_versions(client: Any) -> None:
@@ -253,7 +269,7 @@ def _check_versions(client: Any) -> None:
 
 
 def _end_processes(pids: list[int]) -> None:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     ended = []
     for pid in pids:

@@ -321,7 +321,7 @@ def _valid_pixels(values: Any, good: np.ndarray, masks: Sequence[Any], nodata: f
         return valid
     valid = np.ones(values.shape[:2], bool)
     if values.dtype.kind == "f" or nodata is not None:
-        rows = max(1, (1 << 22) // max(1, values.shape[1] * values.shape[2]))
+        rows = max(1, (1 << 23) // max(1, values.shape[1] * values.shape[2]))
 
         def judge(top: int) -> None:
             valid[top : top + rows] = usable_of(values[top : top + rows], good, nodata)

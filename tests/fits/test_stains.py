@@ -19,7 +19,7 @@ from unmix.options import Options
 
 HE = ("hematoxylin", "eosin")
 H_DAB = ("hematoxylin", "dab")
-SIDE = 200
+SIDE = 150
 WHITE = 240.0
 
 no_glass = pytest.mark.filterwarnings("ignore:the brightest light seen is")  # its own tests are with the white point

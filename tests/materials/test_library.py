@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmix.errors import DataError, OptionError
@@ -78,6 +78,7 @@ def test_only_the_width_that_is_missing_is_smoothed_away() -> None:
     np.testing.assert_allclose(same[0], np.interp(centres, FINE, spectrum), atol=1e-12)
 
 
+@settings(max_examples=25)
 @given(st.floats(0.01, 5.0), st.floats(0.0, 0.002), st.floats(2.0, 60.0))
 def test_a_straight_line_stays_itself(level: float, slope: float, width: float) -> None:
     line = level + slope * (FINE - 400)

@@ -211,7 +211,7 @@ def test_noise_robustness_in_order() -> None:
 def test_memory_beyond_the_data_is_a_few_numbers_a_pixel(method: str) -> None:
     import tracemalloc
 
-    X, _ = separable(0, 4, 200, 60_000, np.float32)
+    X, _ = separable(0, 4, 200, 25_000, np.float32)
     find_anchors(X[:500], 4, method)
     tracemalloc.start()
     find_anchors(X, 4, method)

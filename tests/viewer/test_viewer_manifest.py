@@ -53,7 +53,7 @@ def test_the_reader_claims_no_files_of_everybody(manifest):
     assert not any(
         fnmatch.fnmatch(name, p)
         for p in reader.filename_patterns
-        for name in ("a", "a.tif", "a.tiff", "a.ome.tif", "a.png", "a.jpg", "a.npy", "a.zarr", "a.csv")
+        for name in ("a", "a.tif", "a.tiff", "a.ome.tif", "a.png", "a.jpg", "a.npy", "a.csv", "a")
     )
 
 
@@ -84,10 +84,10 @@ def test_every_preference_has_a_title(manifest):
 
 
 def test_every_claimed_ending_is_looked_into(manifest):
-    from unmix.viewer.reader import _STARTS
+    from unmix.viewer.claims import FOLDER, STARTS
 
     (reader,) = manifest.contributions.readers
-    assert sorted(pattern.removeprefix("*") for pattern in reader.filename_patterns) == sorted(_STARTS)
+    assert sorted(pattern.removeprefix("*") for pattern in reader.filename_patterns) == sorted([*STARTS, FOLDER])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,12 @@ NOT_OURS = {
     "other.nc": b"CDF\x01" + bytes(60),
     "text.svs": b"not a slide",
     "notes.txt": b"ENVI",
+    "shopping.txt": b"milk, 2\nbread, 1\n",
+    "table.txt": b"x\ty\tz\n1\t2\t3\n",
+    "page.xml": b"<?xml version='1.0'?><html><body>level</body></html>",
+    "empty.xml": b"",
+    "spectrum.imzML": b"<?xml version='1.0'?><note/>",
+    "other.hspy": b"text",
 }
 
 
@@ -40,7 +46,45 @@ def test_a_missing_file_a_folder_and_an_empty_list_are_not_claimed(tmp_path):
     assert get_reader([]) is None
 
 
-@pytest.mark.parametrize("name", ["some.nc", "some.he5", "some.h5"])
+OURS = {
+    "S2/MTD_MSIL2A.xml": b"<?xml version='1.0'?>\n<n1:Level-2A_User_Product xmlns:n1='urn:x'>",
+    "ENMAP-METADATA.XML": b"<?xml version='1.0' encoding='UTF-8'?><level_X><base>",
+    "DESIS-METADATA.xml": b"<?xml version='1.0'?><hsi_doc xmlns='urn:d'>",
+    "LC08_MTL.txt": b"GROUP = LANDSAT_METADATA_FILE\n",
+    "map.txt": b"#X\t#Y\t#Wave\t#Intensity\n1\t2\t500\t7\n",
+    "ions.imzML": b"<?xml version='1.0'?>\n<mzML version='1.1'>",
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_metadata_of_products_and_maps_as_text_are_claimed(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(OURS[name])
+    assert get_reader(str(path)) is not None
+
+
+def test_a_zarr_store_is_claimed_only_when_it_is_a_result_or_holds_a_cube(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    values = np.random.default_rng(0).random((8, 9, 6)).astype(np.float32)
+    (tmp_path / "folder.zarr").mkdir()
+    flat = zarr.open_group(tmp_path / "flat.zarr", mode="w")
+    flat.create_array("table", data=values[0])
+    picture = zarr.open_group(tmp_path / "picture.zarr", mode="w", attributes={"multiscales": [{"version": "0.4"}]})
+    picture.create_array("0", data=values)
+    for name in ("folder", "flat", "picture"):
+        assert get_reader(str(tmp_path / f"{name}.zarr")) is None, name
+    unmix.as_image(values, quantity="reflectance").to_dataset(name="cube").to_zarr(tmp_path / "a cube.zarr")
+    ((data, _, _),) = get_reader(str(tmp_path / "a cube.zarr"))(str(tmp_path / "a cube.zarr"))
+    np.testing.assert_array_equal(np.asarray(data), values.transpose(2, 0, 1))
+    unmix.write(unmix.unmix(unmix.as_image(values, quantity="reflectance"), 2), tmp_path / "result.zarr")
+    names = [
+        keywords["name"] for _, keywords, _ in get_reader(str(tmp_path / "result.zarr"))(str(tmp_path / "result.zarr"))
+    ]
+    assert any(name.endswith("| endmember 2") for name in names)
+
+
+@pytest.mark.parametrize("name", ["some.nc", "some.he5", "some.h5", "some.hspy"])
 def test_an_hdf5_file_is_claimed_only_when_it_is_a_result_or_holds_a_cube(tmp_path, name):
     with h5py.File(tmp_path / name, "w") as file:
         file["temperature"] = np.zeros((3, 4))

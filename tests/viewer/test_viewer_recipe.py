@@ -103,6 +103,67 @@ for name in sys.argv[1:]:
 """
 
 
+def view_of_file(file, step: int = 1):
+    """Return the request for what would be on screen of a file, every so many pixels."""
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from unmix.viewer.sources import layer_of_image
+    from unmix.viewer.view import add_view
+
+    viewer = ViewerModel()
+    data, keywords, kind = layer_of_image(unmix.read(file))
+    if step > 1:
+        data, keywords["multiscale"] = [data, data[:, ::step, ::step]], True
+        keywords["metadata"]["unmix"]["shown"] = data[0]
+    layer = viewer.add_layer(Layer.create(data, keywords, kind))
+    if step > 1:
+        layer.locked_data_level = 1
+    layer.corner_pixels = np.array([[0, 3, 4], [0, 14, 13]])
+    return Request(source_of_layer(add_view(viewer, layer)), n_endmembers=3, options={"quantity": "reflectance"})
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_the_python_of_a_view_gives_the_same_numbers(file, step):
+    request = view_of_file(file, step)
+    recipe, space = recipe_of(request), {}
+    assert recipe.file == str(file)
+    exec(recipe.as_python(), space)
+    result = request.run(silent)
+    assert result["abundances"].shape == (3, 12, 10)
+    for part in ("abundances", "endmembers", "residual"):
+        np.testing.assert_array_equal(space["result"][part].values, result[part].values)
+
+
+def test_the_command_of_a_view_gives_the_same_numbers(file, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from unmix.cli import main
+
+    request = view_of_file(file)
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(main, shlex.split(recipe_of(request).as_command())[1:])
+    assert ended.exit_code == 0, ended.output
+    saved = unmix.open_result(tmp_path / "scene of today_unmixed" / "result.nc")
+    np.testing.assert_array_equal(saved["abundances"].values, request.run(silent)["abundances"].values)
+    with pytest.raises(OptionError, match="part at a coarser level"):
+        recipe_of(view_of_file(file, 2)).as_command()
+
+
+def test_a_view_of_a_layer_without_a_file_is_taken_from_the_viewer(file):
+    from napari.components import ViewerModel
+
+    from unmix.viewer.view import add_view
+
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.load(file).transpose(2, 0, 1), name="stack")
+    layer.corner_pixels = np.array([[0, 3, 4], [0, 14, 13]])
+    request = Request(source_of_layer(add_view(viewer, layer)), n_endmembers=3, options={"quantity": "reflectance"})
+    space = {"viewer": viewer}
+    exec(recipe_of(request).as_python(), space)
+    np.testing.assert_array_equal(space["result"]["abundances"].values, request.run(silent)["abundances"].values)
+
+
 def test_the_command_gives_the_same_numbers(file, tmp_path, monkeypatch):
     from click.testing import CliRunner
 

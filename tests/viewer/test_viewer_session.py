@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import unmix
+from unmix.conventions.spectral_axis import SpectralAxis
 from unmix.errors import OptionError, WriteError
 from unmix.light.beer_lambert import to_optical_density
 from unmix.viewer.exploring import Scatter, along_line, area_share, composite
@@ -84,6 +85,10 @@ def test_a_new_name_is_everywhere(viewer, session):
         "endmember 3",
     ]
     assert "soil" in list(viewer.layers["field | anchors"].features["label"])
+    assert session.map_of("soil").colormap.name == "soil (unmix)"
+    assert [one[1]["colormap"].name for one in session.current.layers if one[1]["name"] == "field | soil"] == [
+        "soil (unmix)"
+    ]
     assert heard == [1]
     for wrong in ("", "endmember 1"):
         with pytest.raises(OptionError):
@@ -307,13 +312,19 @@ def test_curves_as_a_table(tmp_path):
         Curve("a", "soil", np.array([0.1, np.nan]), np.zeros(3)),
         Curve("b", "sea, deep", np.array([1 / 3, 2.0]), np.zeros(3)),
     ]
-    export_curves(tmp_path / "s.csv", Plotted(curves, curves, np.array([450.0, 550.0]), None, "reflectance"))
+    nm = SpectralAxis(np.array([450.0, 550.0]), "wavelength", "nm")
+    export_curves(tmp_path / "s.csv", Plotted(curves, curves, nm, None, "reflectance"))
     assert (tmp_path / "s.csv").read_text().splitlines() == [
         'band,wavelength_nm,soil,"sea, deep"', "0,450.0,0.1,0.3333333333333333", "1,550.0,,2.0",
     ]  # fmt: skip
+    shift = SpectralAxis(np.array([520.0, 1004.5]), "Raman shift", "1/cm")
+    export_curves(tmp_path / "r.csv", Plotted(curves, curves, shift, None, "counts"))
+    assert (tmp_path / "r.csv").read_text().splitlines()[::2] == [
+        'band,Raman shift (1/cm),soil,"sea, deep"', "1,1004.5,,2.0",
+    ]  # fmt: skip
     with pytest.raises(WriteError, match="exported as"):
         export_curves(tmp_path / "s.xls", Plotted(curves, curves, None, None, ""))
-    assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "r.csv"}
 
 
 def test_names_change_places_and_stay_different(session):
@@ -340,6 +351,8 @@ def test_curves_as_a_figure(tmp_path):
     good = np.ones(30, bool)
     good[10:14] = False
     for kind in ("png", "svg"):
-        export_curves(tmp_path / f"c.{kind}", Plotted([curve], [curve], x, good, "reflectance"))
+        export_curves(
+            tmp_path / f"c.{kind}", Plotted([curve], [curve], SpectralAxis(x, "wavelength", "nm"), good, "reflectance")
+        )
     assert iio.imread(tmp_path / "c.png").std() > 5
     assert "<svg" in (tmp_path / "c.svg").read_text()

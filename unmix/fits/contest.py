@@ -51,11 +51,13 @@ def competing_anchors(
     progress: Progress | None = None,
 ) -> list[Entry]:
     """Run every search, side by side on the threads; one that finds no r vertices does not compete."""
-    searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = []
+    searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = [  # the longest first
+        ("adaptive", 0.0, partial(noise_following_anchors, pixels, space))
+    ]
     for amount in AVERAGING:
         searches.append((f"robust {amount:g}", amount, partial(lifted_anchors, pixels, share * amount)))
+    for amount in AVERAGING:
         searches.append((f"smoothed {amount:g}", amount, partial(linear_anchors, pixels, share * amount)))
-    searches.append(("adaptive", 0.0, partial(noise_following_anchors, pixels, space)))
     entries, refusal = [], DataError("no endmembers could be told apart; ask for fewer.")
     with ThreadPoolExecutor(thread_count(threads)) as pool:
         running = [pool.submit(search) for _, _, search in searches]

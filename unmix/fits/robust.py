@@ -17,7 +17,7 @@ import xarray as xr
 from ..blocks import Progress, gather_pixels
 from ..light.additive import Additive
 from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
-from ..nmf.anchors import grow_volume, smoothed_successive_projection
+from ..nmf.anchors import grow_volume, median_of_rows, smoothed_successive_projection
 from ..nmf.subspace import Subspace, subspace_of
 from ..nmf.threads import each, thread_count
 from ..options import Options
@@ -139,7 +139,7 @@ def median_spectra(
 
     def median(part: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         spectra, keep = part
-        return np.asarray(np.median(spectra[keep].T.astype(np.float64), axis=1))
+        return median_of_rows(spectra[keep])
 
     return np.array(each(median, parts, thread_count(options.threads)))
 

@@ -20,6 +20,7 @@ from ..light.additive import Additive
 from ..light.noisy_bands import noisy_bands, warn_of_noisy_bands
 from ..nmf.refine import refine
 from ..nmf.subspace import Subspace, signal_subspace
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..result import Endmembers
 from .contest import best_entry, competing_anchors
@@ -79,11 +80,9 @@ def find_scene_endmembers(
         The image's bands, pixels or rank cannot carry so many endmembers; the message says how many they can.
     """
     _require_size(n_endmembers, len(rule.good), len(sample))
-    from threadpoolctl import threadpool_limits
-
     additive = rule(sample)
     judged = additive[:: max(1, len(additive) // _MOMENTS)]
-    with threadpool_limits(limits=1, user_api="blas"):  # products are small and share the threads: more only wait
+    with one_blas_thread():  # products are small and share the threads: more only wait
         space = signal_subspace(judged, options.threads)
         _require_rank(n_endmembers, space)
         noisy = _noisy_bands(image, rule, space, len(judged))

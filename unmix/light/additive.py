@@ -59,6 +59,11 @@ class Additive:
             values = values * values.dtype.type(self.factor)
         return values
 
+    def leaves(self, values: np.ndarray) -> bool:
+        """Return whether recorded values (..., n_bands) are additive as they are."""
+        as_they_are = self.quantity != "brightfield" and self.background is None and self.factor == 1.0
+        return as_they_are and len(self.good) == self.n_bands and values.dtype in (np.float32, np.float64)
+
     def widen(self, spectra: np.ndarray) -> np.ndarray:
         """Put spectra over good bands (r, n_good) back on all bands (r, n_bands), NaN elsewhere."""
         full = np.full((len(spectra), self.n_bands), np.nan)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .anchors import median_of_rows
+
 _CONFIDENCE = 2.0
 _REACH = 3.0
 _MOST_SHARE = 0.01
@@ -86,7 +88,7 @@ def lift_at_equal_brightness(Y: np.ndarray, mean: np.ndarray) -> BrightnessLift:
     Z = Y / g[..., None]
     flat, weight = Z.reshape(-1, r), np.minimum(1.0, g.ravel()) ** 2
     known = np.isfinite(flat[:, 0])
-    centre = np.median(flat[known], axis=0)
+    centre = median_of_rows(flat[known])
     centred = flat[known] - centre
     covariance = (centred * weight[known, None]).T @ centred / weight[known].sum()
     values, vectors = np.linalg.eigh(covariance)
@@ -181,7 +183,7 @@ class _Search:
         rows = _highest(score, max(5, int(_MOST_SHARE * len(score))))
         reach = _REACH * sigma * float(np.median(self.size[rows[:5]]))
         rows = rows[score[rows] >= score[rows[0]] - reach]
-        return np.median(self.Z[rows], axis=0), rows
+        return median_of_rows(self.Z[rows]), rows
 
     def project_successively(self) -> tuple[np.ndarray, list[np.ndarray]]:
         r = self.Z.shape[1]
@@ -201,17 +203,17 @@ class _Search:
 
     def grow(self, vertices: np.ndarray, members: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
         vertices, members = vertices.copy(), list(members)
-        for _ in range(_SWEEPS):
-            moved = False
-            for k in range(len(vertices)):
-                direction = np.linalg.inv(vertices)[:, k]
-                best = 1.0 + 1e-9
-                for sign in (1.0, -1.0):
-                    vertex, rows = self.farthest(sign * direction)
-                    if abs(vertex @ direction) > best:
-                        best, moved = abs(float(vertex @ direction)), True
-                        vertices[k], members[k] = vertex, rows
-            if not moved:
+        r, still = len(vertices), -1  # vertices looked at since one moved, itself not counted
+        for turn in range(_SWEEPS * r):
+            k, still = turn % r, still + 1
+            direction = np.linalg.inv(vertices)[:, k]
+            best = 1.0 + 1e-9
+            for sign in (1.0, -1.0):
+                vertex, rows = self.farthest(sign * direction)
+                if abs(vertex @ direction) > best:
+                    best, still = abs(float(vertex @ direction)), 0
+                    vertices[k], members[k] = vertex, rows
+            if still >= r - 1:
                 break
         return vertices, members
 

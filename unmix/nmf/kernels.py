@@ -85,6 +85,20 @@ def project_rows(X, axes, offset, out):
 
 
 @kernel
+def project_places(X, places, axes, out):
+    """Write out[i] = axes @ X[places[i]]; a few rows at a time are copied together in the cache."""
+    n, b = len(places), X.shape[1]
+    near = np.empty((16, b), X.dtype)
+    for top in range(0, n, len(near)):
+        size = min(len(near), n - top)
+        for u in range(size):
+            place = places[top + u]
+            for j in range(b):
+                near[u, j] = X[place, j]
+        dot_rows(near[:size], axes, out[top : top + size])
+
+
+@kernel
 def rows_above(Z, direction, least, rows, scores):
     """Collect the rows of Z whose product with `direction` is at least `least`; return how many there are.
 

@@ -21,6 +21,9 @@ def stage_title(stage: str) -> str:
 class Activity:
     """One line of the activity dock; nothing but a picture of the run.
 
+    Its bar only says that something goes on: napari runs the whole event loop inside every change of a bar's value, so
+    that whatever else is waiting would be done in the middle of ours. How far the run is stands beside it.
+
     Parameters
     ----------
     title : str
@@ -30,25 +33,23 @@ class Activity:
     def __init__(self, title: str) -> None:
         from napari.utils.progress import cancelable_progress
 
-        self._title = title
         self._bar: Any = cancelable_progress(total=0, desc=title)
+        self.said = ""
+        """What stands beside the bar."""
 
     @property
     def cancelled(self) -> bool:
         """Whether somebody pressed cancel in the activity dock."""
         return bool(self._bar.is_canceled)
 
+    def cancel(self) -> None:
+        """Do what the button in the dock does."""
+        self._bar.cancel()
+
     def show(self, stage: str, done: int, total: int) -> None:
         """Show how far the run is."""
-        title = f"{self._title}: {stage_title(stage)}"
-        if title != self._bar.desc.removesuffix(": "):
-            self._bar.set_description(title)
-        if self._bar.total != total:
-            self._bar.total = total
-            self._bar.n = 0
-            self._bar.events.value(value=0)
-        if done > self._bar.n:
-            self._bar.update(done - self._bar.n)
+        self.said = f"{stage_title(stage)}, {100 * done // max(total, 1)} %"
+        self._bar.events.eta(value=self.said)
 
     def close(self) -> None:
         """Take the line away."""

@@ -12,6 +12,8 @@ from napari.utils.theme import get_theme
 from qtpy import QtCore
 from qtpy.QtCore import Qt
 
+from ..conventions.spectral_axis import SpectralAxis
+
 _CHANNELS = ("red", "green", "blue")
 _SPREAD_ALPHA = 70
 _GREY = (128, 128, 128, 55)
@@ -84,7 +86,7 @@ def broken_runs(x: np.ndarray, good: np.ndarray) -> list[tuple[float, float]]:
 
 
 class SpectraPlot(pg.PlotWidget):
-    """Spectra over wavelength, or over bands where wavelengths are not known."""
+    """Spectra over what the bands count: wavelengths, Raman shifts, ...; over band numbers where it is not known."""
 
     curve_clicked: Any = QtCore.Signal(str)  # type: ignore[attr-defined, unused-ignore]
 
@@ -105,18 +107,18 @@ class SpectraPlot(pg.PlotWidget):
         """Take the colours of a napari theme."""
         self.ink = theme_plot(self, name)
 
-    def set_bands(self, wavelengths: np.ndarray | None, good: np.ndarray, unit: str) -> None:
+    def set_bands(self, axis: SpectralAxis | None, good: np.ndarray, unit: str) -> None:
         """Say what the bands are; bad ones are greyed. All curves go."""
         self.clear()
         self._items.clear()
         self._bands_around.clear()
         self._n_bands = len(good)
-        self._x = np.arange(len(good), dtype=float) if wavelengths is None else np.asarray(wavelengths, float)
+        self._x = np.arange(len(good), dtype=float) if axis is None else np.asarray(axis.values, float)
         self._order = np.argsort(self._x, kind="stable")
         bottom = self.getAxis("bottom")
-        few = wavelengths is None and len(good) == len(_CHANNELS)
+        few = axis is None and len(good) == len(_CHANNELS)
         bottom.setTicks([list(enumerate(_CHANNELS))] if few else None)
-        bottom.setLabel("" if few else "band" if wavelengths is None else "wavelength (nm)")
+        bottom.setLabel("" if few else "band" if axis is None else axis.label)
         self.set_unit(unit)
         if len(good):
             margin = 0.02 * max(float(np.ptp(self._x)), 1.0)

@@ -16,7 +16,7 @@ from .overlay import overlay, put_overlay
 from .session import session_of
 from .solo import hide_map, solo_map
 from .sources import identity_of, source_of_layer
-from .spectral_values import view_of
+from .spectral_values import view_of, whole_axis
 
 FALSE_COLOUR, DENSITY = "false colour", "optical density"
 _RED_GREEN_BLUE_NM = (650.0, 550.0, 470.0)
@@ -191,6 +191,9 @@ def _bands(source: Any) -> tuple[list[str], list[int]]:
         visible = nm.min() < 500 and nm.max() > 620
         wanted = _RED_GREEN_BLUE_NM if visible else tuple(np.percentile(nm, (85, 50, 15)))
         return entries, [int(np.abs(nm - target).argmin()) for target in wanted]
+    thirds = [int(share * (n_bands - 1)) for share in (0.85, 0.5, 0.15)]
+    if (axis := whole_axis(coords)) is not None:
+        return [f"{k}: {value:g} {axis.unit}" for k, value in enumerate(axis.values)], thirds
     if n_bands == 3:
         return ["red", "green", "blue"], [0, 1, 2]
-    return [f"band {k}" for k in range(n_bands)], [int(share * (n_bands - 1)) for share in (0.85, 0.5, 0.15)]
+    return [f"band {k}" for k in range(n_bands)], thirds

@@ -31,6 +31,7 @@ class ExploreDock(QWidget):
         super().__init__(parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
+        self._source: Any = None
         self.colour = ColourTab(napari_viewer)
         self.threshold = ThresholdTab(napari_viewer)
         self.profile = ProfileTab(napari_viewer)
@@ -74,13 +75,14 @@ class ExploreDock(QWidget):
         self.destroyed.connect(farewell)
 
     def _on_layers(self, _event: Any = None) -> None:
-        """Follow the layers until there is a run."""
-        if self.session.current is None:
+        """Follow the image until there is a run; the layers of a run come one by one and change nothing here."""
+        if self.session.current is None and self.session.looked_at is not self._source:
             self.refresh()
 
     def refresh(self) -> None:
         """Take up the current run, or the image that is selected."""
         run, source = self.session.current, self.session.looked_at
+        self._source = source
         if run is not None:
             self.source_label.setText(f"Maps of {run.source}")
         elif source is not None:

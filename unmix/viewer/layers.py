@@ -187,12 +187,17 @@ def map_colours(name: str, colour: np.ndarray, stained: bool, top: float, densit
     """
     from napari.utils.colormaps import Colormap
 
-    title = f"{name} (unmix)"
+    title = colours_title(name)
     if not stained:
         return Colormap([[0, 0, 0], colour], name=title)
     density = -np.log(np.maximum(colour, _DARKEST)) if density is None else density
     amount = np.linspace(0.0, top, _STEPS)[:, None]
     return Colormap(np.exp(-amount * np.maximum(density, 0.0)), name=title, nan_color="white")
+
+
+def colours_title(name: str) -> str:
+    """Return what the colours of an endmember's map are called in napari's list of colormaps."""
+    return f"{name} (unmix)"
 
 
 def _quality_maps(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
-_PAUSE_MS = 5
+_DRAW_MS, _PAUSE_MS = 2, 8
 
 
 class Paced(QObject):
     """Steps taken one at a time, with everything else the window has to do in between.
+
+    What a step changes is drawn in a turn of its own: step and drawing together take longer than one ought to wait.
 
     Parameters
     ----------
@@ -22,27 +27,31 @@ class Paced(QObject):
         super().__init__(parent)
         self._steps: Iterator[None] = iter(())
         self._done: Callable[[], None] = _nothing
-        self._timer = QTimer(self)
-        self._timer.setInterval(_PAUSE_MS)
-        self._timer.timeout.connect(self._step)
+        self._busy = False
+        self._timer = after(self, _PAUSE_MS, self._step)
+        self._drawing: QTimer | None = None
 
     @property
     def busy(self) -> bool:
         """Whether there are steps left."""
-        return bool(self._timer.isActive())
+        return self._busy
 
     def start(self, steps: Iterator[None], done: Callable[[], None]) -> None:
         """Take `steps`, then call `done`; steps that were still to come are dropped."""
-        self._steps, self._done = steps, done
-        self._timer.start()
+        self._steps, self._done, self._busy = steps, done, True
+        self._find_window()
         self._step()
 
     def stop(self) -> None:
         """Take no more steps."""
         self._timer.stop()
-        self._steps = iter(())
+        self._steps, self._busy = iter(()), False
 
     def _step(self) -> None:
+        """Take a step; the next one is due once this one is drawn."""
+        if not self._busy:
+            return
+        self._hold_drawing()
         try:
             next(self._steps)
         except StopIteration:
@@ -51,6 +60,38 @@ class Paced(QObject):
         except BaseException:
             self.stop()
             raise
+        finally:
+            (self._drawing or self._timer).start()
+
+    def _find_window(self) -> None:
+        """Find the window all this is in; the timer that draws belongs to it and outlives what is docked in it."""
+        above: Any = self.parent()
+        while above.parent() is not None:
+            above = above.parent()
+        if isinstance(above, QMainWindow) and (self._drawing is None or self._drawing.parent() is not above):
+            window = weakref.ref(above)
+            self._drawing = after(above, _DRAW_MS, lambda: _draw(window()))
+            self._drawing.timeout.connect(self._timer.start)
+
+    def _hold_drawing(self) -> None:
+        """Let the window draw nothing slow until the step is done."""
+        if self._drawing is not None:
+            for widget in _slow_to_draw(self._drawing.parent()):
+                widget.setUpdatesEnabled(False)
+
+
+def _draw(window: Any) -> None:
+    """Draw what was held; the canvas at once, before anything else can hold it again."""
+    for widget in _slow_to_draw(window):
+        widget.setUpdatesEnabled(True)
+    window.centralWidget().repaint()
+
+
+def _slow_to_draw(window: Any) -> list[Any]:
+    """Return the widget with the canvas, and the docks beside it with the list of layers and their controls."""
+    left = Qt.DockWidgetArea.LeftDockWidgetArea
+    docks = [dock for dock in window.findChildren(QDockWidget) if window.dockWidgetArea(dock) == left]
+    return [window.centralWidget(), *docks]
 
 
 def after(parent: QObject, pause_ms: int, what: Callable[[], object]) -> QTimer:

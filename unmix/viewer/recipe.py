@@ -40,6 +40,10 @@ class Recipe:
         Keywords of `unmix.Options`.
     file : str, optional
         What is unmixed, where it is a file that `unmix.read` opens with the same values.
+    level : int
+        Which level of that file.
+    window : tuple of (start, stop, step), optional
+        Rows and columns of that level, where only a part of it was unmixed.
     layer : str
         Name of the layer that was unmixed.
     picture : bool
@@ -58,6 +62,8 @@ class Recipe:
     known: Known | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     file: str | None = None
+    level: int = 0
+    window: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     layer: str = ""
     picture: bool = False
     pixel_size: tuple[float, float] | None = None
@@ -99,7 +105,7 @@ class Recipe:
         stains = self.function == "separate_stains"
         asked = ["--stains", ",".join(self.stains or ())] if stains else ["--endmembers", str(self.n_endmembers)]
         out = f"{Path(self.file).stem}_unmixed"
-        words = ["unmix", "stains" if stains else "run", self.file, *asked, "--out", out]
+        words = ["unmix", "stains" if stains else "run", self.file, *self._region_words(), *asked, "--out", out]
         return shlex.join([*words, *_flags(self.options, "stains" if stains else "run")])
 
     def as_settings(self) -> str:
@@ -127,11 +133,28 @@ class Recipe:
 
     def _image_lines(self) -> list[str]:
         if self.file is not None:
-            return [f"image = unmix.read({self.file!r})"]
+            level = f", level={self.level}" if self.level else ""
+            return [f"image = unmix.read({self.file!r}{level}){self._selection()}"]
         lines = ["# the layer did not come from a file that unmix reads: run this in napari's console"]
         values = f"viewer.layers[{self.layer!r}].data" + ("[..., :3]" if self.picture else ".transpose(1, 2, 0)")
         size = f", pixel_size={self.pixel_size!r}, pixel_unit={self.pixel_unit!r}" if self.pixel_size else ""
         return [*lines, f"image = unmix.as_image({values}, name={self.layer!r}{size})"]
+
+    def _selection(self) -> str:
+        """Return the Python that takes the part that was unmixed."""
+        if self.window is None:
+            return ""
+        spans = (", ".join(map(str, span if span[2] > 1 else span[:2])) for span in self.window)
+        return ".isel({})".format(", ".join(f"{axis}=slice({span})" for axis, span in zip("yx", spans, strict=True)))
+
+    def _region_words(self) -> list[str]:
+        """Return the words of a command that take the part that was unmixed."""
+        if self.window is None:
+            return []
+        (top, bottom, down), (left, right, across) = self.window
+        if self.level or down > 1 or across > 1:
+            raise OptionError("the command line cannot take a part at a coarser level; use Copy as Python.")
+        return ["--region", f"{top},{left},{bottom},{right}"]
 
 
 def recipe_of(request: Request) -> Recipe:
@@ -197,11 +220,16 @@ def _known_in(held: Any) -> Known | None:
 
 
 def _facts_of(source: SourceLayer) -> dict[str, Any]:
-    file = source.file or _same_file(source)
+    part = source.part
+    whole = source if part is None else part.whole
+    file = whole.file or _same_file(whole)
+    spans = () if part is None else tuple((span.start, span.stop, span.step or 1) for span in (part.rows, part.columns))
     scale = float(source.values.encoding.get("scale", 1.0)) if hasattr(source.values, "encoding") else 1.0
     size, unit = calibrated_size(source.placement)
     return {
         "file": file,
+        "level": 0 if part is None or file is None else part.level,
+        "window": spans if spans and file is not None else None,
         "file_scale": scale,
         "picture": source.picture,
         "pixel_size": size,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .finished import Finished
-from .layers import NAMELESS, STAINED, map_colours
+from .layers import NAMELESS, STAINED, colours_title, map_colours
 from .sources import KEY, LayerData, about, known_by
 
 
@@ -24,7 +25,10 @@ def rename_layers(layers: list[Any], old: str, new: str) -> None:
     for layer in layers:
         known = about(layer)
         if known["role"] == "abundance" and known["endmember"] == old:
-            layer.metadata = {**layer.metadata, KEY: {**known, "endmember": new}}
+            given = _with_renamed_colours(known.get("given", {}), old, new)
+            layer.metadata = {**layer.metadata, KEY: {**known, "endmember": new, "given": given}}
+            if layer.colormap.name == colours_title(old):
+                layer.colormap = given.get("colormap", layer.colormap)
             if layer.name == f"{known['source']} | {old}":
                 layer.name = f"{known['source']} | {new}"
         elif "endmember" in getattr(layer, "features", {}):
@@ -63,10 +67,21 @@ def _relabelled_layer(layer: LayerData, old: str, new: str) -> LayerData:
     changed = dict(keywords)
     if known["role"] == "abundance" and known["endmember"] == old:
         known["endmember"] = new
-        changed["name"] = f"{known['source']} | {new}"
+        changed = {**_with_renamed_colours(keywords, old, new), "name": f"{known['source']} | {new}"}
     elif "features" in keywords:
         changed["features"] = _relabelled_features(keywords["features"], old, new)
     return data, {**changed, "metadata": {**keywords["metadata"], KEY: known}}, kind
+
+
+def _with_renamed_colours(look: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    """Return keywords of a map with its colours called after the new name, where they were called after the old one."""
+    from napari.utils.colormaps import Colormap
+
+    held = look.get("colormap")
+    if not isinstance(held, Colormap) or held.name != colours_title(old):
+        return dict(look)
+    renamed = Colormap(held.colors, name=colours_title(new), controls=held.controls, nan_color=held.nan_color)
+    return {**look, "colormap": renamed}
 
 
 def _relabelled_features(features: dict[str, Any], old: str, new: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from .activity import Activity
 from .finished import Finished
+from .garbage import ShortSearches
 from .pacing import Paced
 from .request import Request
 from .run import Refused, Run
@@ -55,9 +56,12 @@ class Runner(QObject):
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
         self._poll.timeout.connect(self._look)
-        runs = self.runs
+        self._searches = ShortSearches()
+        self.changed.connect(self._keep_searches_short)
+        runs, searches = self.runs, self._searches
 
         def farewell() -> None:
+            searches.want(False)
             for run in runs:
                 run.cancel()
 
@@ -103,6 +107,9 @@ class Runner(QObject):
         layers = showing(self.viewer, finished.layers, self._source(finished.source_id))
         self._steps.start(layers, lambda: self._take_shown(finished))
         self.changed.emit()
+
+    def _keep_searches_short(self) -> None:
+        self._searches.want(self.busy)
 
     # while it goes on
 

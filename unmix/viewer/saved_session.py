@@ -41,7 +41,7 @@ def saved_form(finished: Finished, colours: dict[str, Any] | None = None) -> xr.
     shown = {**colours_in(finished.layers), **(colours or {})}
     facts = {
         "recipe": finished.recipe.as_settings(),
-        "file": finished.recipe.file,
+        "file": finished.recipe.file if finished.recipe.window is None else None,
         "colours": {name: [float(part) for part in shown[name]] for name in finished.names if name in shown},
         "source": finished.source,
     }

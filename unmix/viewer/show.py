@@ -43,10 +43,7 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     hidden = [layer for layer in layers if not layer[1].get("visible", True)]
     first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
     for one in shown + hidden[::-1]:
-        layer = _put(viewer, earlier.pop(_place_of(known_by(one)), None), one, first)
-        yield
-        if "label" in one[1].get("features", {}):
-            yield from _labelling(viewer, layer, one[1]["features"]["label"])
+        yield from _putting(viewer, earlier.pop(_place_of(known_by(one)), None), one, first)
     for layer in earlier.values():
         if layer in viewer.layers:
             viewer.layers.remove(layer)
@@ -54,6 +51,7 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     maps = [layer for layer in layers_of_run(viewer, layers) if about(layer)["role"] == "abundance"]
     if maps:
         viewer.layers.selection.active = maps[-1]
+        yield
 
 
 def repainting(viewer: Any, layers: list[LayerData]) -> Iterator[None]:
@@ -100,22 +98,25 @@ def _with_memory(keywords: dict[str, Any]) -> dict[str, Any]:
     return {**keywords, "metadata": {**keywords["metadata"], KEY: known}}
 
 
-def _put(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Any:
-    """Give the layer that was shown before its new values, or insert a new one; return it."""
+def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterator[None]:
+    """Give the layer that was shown before its new values, or make a new one, insert it, and write its labels."""
     from napari.layers import Layer
 
     data, keywords, kind = layer
-    there = before is not None and before in viewer.layers
-    if there and _fits(before, keywords):
+    labels = keywords.get("features", {}).get("label")
+    if before is not None and before in viewer.layers and _fits(before, keywords):
         _update(before, data, keywords)
-        return before
-    place = lowest if not keywords.get("visible", True) else len(viewer.layers)
-    if there:
-        place = viewer.layers.index(before)
-        viewer.layers.remove(before)
-    made = Layer.create(data, _without_labels(_with_memory(keywords)), kind)
-    _insert_unselected(viewer.layers, place, made)
-    return made
+        shown = before
+    else:
+        shown = Layer.create(data, _with_memory(keywords if labels is None else _unlabelled(keywords)), kind)
+        place = lowest if not keywords.get("visible", True) else len(viewer.layers)
+        if before is not None and before in viewer.layers:
+            place = viewer.layers.index(before)
+            viewer.layers.remove(before)
+        _insert_unselected(viewer.layers, place, shown)
+    yield
+    if labels is not None:
+        yield from _labelling(viewer, shown, labels)
 
 
 def _insert_unselected(layers: Any, place: int, layer: Any) -> None:
@@ -127,10 +128,8 @@ def _insert_unselected(layers: Any, place: int, layer: Any) -> None:
         layers.selection.update(before)
 
 
-def _without_labels(keywords: dict[str, Any]) -> dict[str, Any]:
-    features = keywords.get("features", {})
-    if "label" not in features:
-        return keywords
+def _unlabelled(keywords: dict[str, Any]) -> dict[str, Any]:
+    features = keywords["features"]
     return {**keywords, "features": {**features, "label": [""] * len(features["label"])}}
 
 

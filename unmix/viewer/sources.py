@@ -26,6 +26,26 @@ _SHORT = {"micrometer": "um", "micron": "um"}
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which part of a larger layer a layer is.
+
+    Parameters
+    ----------
+    whole : SourceLayer
+        The larger one.
+    level : int
+        Which level of its file, where that is a slide; else 0.
+    rows, columns : slice
+        Of that level.
+    """
+
+    whole: SourceLayer
+    level: int
+    rows: slice
+    columns: slice
+
+
+@dataclass(frozen=True)
 class SourceLayer:
     """A napari layer as the pipeline sees it; light to make, its image is built where it is needed.
 
@@ -51,6 +71,8 @@ class SourceLayer:
         Whether the layer is a colour picture, not a stack of bands.
     picture_file : str or None
         The file napari says it opened the layer from; what unmix reads there may be the same, or not.
+    part : Part or None
+        What it was cut out of.
     """
 
     identity: str
@@ -63,6 +85,7 @@ class SourceLayer:
     file: str | None = None
     picture_file: str | None = None
     picture: bool = False
+    part: Part | None = None
 
     @property
     def n_bands(self) -> int:
@@ -127,8 +150,9 @@ def source_of_layer(layer: Any) -> SourceLayer:
         raise DataError(f"layer '{layer.name}' has no bands; choose a colour picture or a stack (band, y, x).")
     data = layer.data[0] if layer.multiscale else layer.data
     known = about(layer)
-    place = {"identity": identity_of(layer), "name": layer.name, "placement": Placement.of_layer(layer)}
+    place: dict[str, Any] = {"identity": identity_of(layer), "name": layer.name, "placement": Placement.of_layer(layer)}
     place["picture"] = bool(layer.rgb)
+    place["part"] = known.get("part") if data is known.get("cut") else None
     image = _image_behind(known, data, layer.rgb)
     if image is None:
         values = _spatial_first(data, layer.rgb)

@@ -25,7 +25,7 @@ from .session import session_of
 from .sources import source_of_layer
 from .spectra_controls import SpectraControls
 from .spectra_files import KINDS, Plotted, export_curves
-from .spectral_values import Measured, SpectralView, view_of
+from .spectral_values import Measured, SpectralView, view_of, whole_axis
 from .under_mouse import FIT, HERE, UnderMouse
 
 if TYPE_CHECKING:
@@ -146,18 +146,16 @@ class SpectraDock(SpectraControls):
         quantity = run.quantity if run is not None else self.view.rule.quantity if self.view is not None else "unknown"
         unit = "optical density" if quantity in STAINED else UNITS.get(quantity, "")
         if self.view is not None:
-            wavelengths, good = self.view.wavelengths, self.view.good
+            axis, good = self.view.axis, self.view.good
         elif run is not None:
-            spectra = run.result["endmembers"].values
-            wavelengths = run.result.coords["wavelength"].values if "wavelength" in run.result.coords else None
-            wavelengths = wavelengths if wavelengths is not None and np.isfinite(wavelengths).all() else None
-            good = np.isfinite(spectra).all(axis=0)
+            axis = whole_axis(run.result.coords)
+            good = np.isfinite(run.result["endmembers"].values).all(axis=0)
         else:
-            wavelengths, good = None, np.zeros(0, bool)
+            axis, good = None, np.zeros(0, bool)
         with_counts = quantity == "counts" and run is not None
         self._unit = quantity if unit in ("", "1") else unit
         self.height_box.setCurrentIndex(1 if with_counts else 0)
-        self.plot.set_bands(wavelengths, good, self.unit)
+        self.plot.set_bands(axis, good, self.unit)
         self.draw_curves()
 
     @property
@@ -307,11 +305,11 @@ class SpectraDock(SpectraControls):
         path = Path(name)
         if not path.suffix:
             path = path.with_suffix(kind[kind.index("*") + 1 : -1] if "*" in kind else ".csv")
-        wavelengths = None if self.view is None else self.view.wavelengths
+        axis = None if self.view is None else self.view.axis
         good = None if self.view is None else self.view.good
         drawn = [self.as_drawn(curve) for curve in self.curves()]
         try:
-            export_curves(path, Plotted(self.curves(), drawn, wavelengths, good, self.unit))
+            export_curves(path, Plotted(self.curves(), drawn, axis, good, self.unit))
         except UnmixError as error:
             show_error(str(error))
             return

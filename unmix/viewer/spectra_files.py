@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..conventions.spectral_axis import SpectralAxis
 from ..errors import WriteError
 from ..materials.colours import readable
 from ..writers.commit import commit_bytes
@@ -30,8 +31,8 @@ class Plotted:
     ----------
     curves, drawn : sequence of Curve
         In values, and as they are drawn.
-    wavelengths : ndarray, shape (n_bands,), or None
-        Nanometres.
+    axis : SpectralAxis, optional
+        What the bands count.
     good : ndarray of bool, shape (n_bands,), or None
         Which bands are used.
     unit : str
@@ -40,7 +41,7 @@ class Plotted:
 
     curves: Sequence[Curve]
     drawn: Sequence[Curve]
-    wavelengths: np.ndarray | None
+    axis: SpectralAxis | None
     good: np.ndarray | None
     unit: str
 
@@ -58,7 +59,9 @@ def export_curves(path: Path, plotted: Plotted) -> None:
         raise WriteError(f"{path.name}: spectra are exported as .csv, .png or .svg.")
     if suffix == ".csv":
         n_bands = len(plotted.curves[0].values) if plotted.curves else 0
-        known = {} if plotted.wavelengths is None else {"wavelength_nm": np.asarray(plotted.wavelengths, np.float64)}
+        axis = plotted.axis
+        heading = "" if axis is None else "wavelength_nm" if axis.unit == "nm" else axis.label
+        known = {} if axis is None else {heading: np.asarray(axis.values, np.float64)}
         write_columns(path, {"band": np.arange(n_bands), **known}, plotted.curves)
     else:
         commit_bytes(path, _figure(plotted, suffix[1:]), overwrite=True)
@@ -94,9 +97,9 @@ def _figure(plotted: Plotted, kind: str) -> bytes:
 
 
 def _draw(axes: Any, plotted: Plotted) -> None:
-    """Draw the curves over wavelength, or over bands."""
+    """Draw the curves over what the bands count."""
     n_bands = len(plotted.drawn[0].values) if plotted.drawn else 0
-    x = np.arange(n_bands, dtype=float) if plotted.wavelengths is None else plotted.wavelengths
+    x = np.arange(n_bands, dtype=float) if plotted.axis is None else plotted.axis.values
     order = np.argsort(x, kind="stable")
     if plotted.good is not None and n_bands:
         for start, stop in broken_runs(x[order], plotted.good[order]):
@@ -108,7 +111,7 @@ def _draw(axes: Any, plotted: Plotted) -> None:
         axes.plot(x[order], curve.values[order], style, color=colour, lw=1.5, marker=marker, ms=4, label=curve.name)
         if curve.low is not None and curve.high is not None:
             axes.fill_between(x[order], curve.low[order], curve.high[order], color=colour, alpha=0.2, lw=0)
-    if plotted.wavelengths is None and n_bands == 3:
+    if plotted.axis is None and n_bands == 3:
         axes.set_xticks(range(3), ["red", "green", "blue"])
-    axes.set_xlabel("band" if plotted.wavelengths is None else "wavelength (nm)")
+    axes.set_xlabel("band" if plotted.axis is None else plotted.axis.label)
     axes.set_ylabel(plotted.unit)

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ..blocks import Block, gather_pixels, load_block
+from ..conventions.spectral_axis import SpectralAxis, spectral_axis
 from ..errors import UnmixWarning
 from ..image import sample_rows
 from ..light.additive import Additive, additive_rule, background_by_band
@@ -65,6 +66,12 @@ class Explained:
     brightness: float | None
 
 
+def whole_axis(coords: Mapping[Any, Any]) -> SpectralAxis | None:
+    """Return what the bands of an image or a result count, None where it is not known of every band."""
+    axis = spectral_axis(coords)
+    return axis if axis is not None and np.isfinite(axis.values).all() else None
+
+
 @dataclass(frozen=True)
 class SpectralView:
     """One image as the pipeline sees it, with the endmembers of a run where there is one.
@@ -95,12 +102,9 @@ class SpectralView:
         return self.image.chunks is None
 
     @property
-    def wavelengths(self) -> np.ndarray | None:
-        """Band centres in nm, None where one is not known."""
-        if "wavelength" not in self.image.coords:
-            return None
-        known = self.image.coords["wavelength"].values
-        return known if np.isfinite(known).all() else None
+    def axis(self) -> SpectralAxis | None:
+        """What the bands count, None where it is not known of every band."""
+        return whole_axis(self.image.coords)
 
     @property
     def good(self) -> np.ndarray:

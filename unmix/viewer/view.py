@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..errors import DataError
 from ..readers.pyramid import pyramid_of
-from .sources import KEY, about
+from .sources import KEY, Part, about, source_of_layer
 
 _LEAST = 8
 _LOOK = ("colormap", "contrast_limits", "gamma", "interpolation2d")
@@ -36,6 +36,7 @@ def add_view(viewer: Any, layer: Any) -> Any:
     level = layer.data_level if layer.multiscale else 0
     shown = _cut(layer.data[level] if layer.multiscale else layer.data, window, layer.rgb)
     known = {key: value for key, value in about(layer).items() if key in ("role", "suggested_endmembers")}
+    known |= {"part": _part(layer, level, window), "cut": shown}
     image = about(layer).get("image")
     if isinstance(image, xr.DataArray):
         known |= {"image": _image_cut(image, level, window), "shown": shown}
@@ -51,6 +52,21 @@ def add_view(viewer: Any, layer: Any) -> Any:
     )
     layer.visible = False
     return viewer.add_layer(part)
+
+
+def _part(layer: Any, level: int, window: tuple[slice, slice]) -> Part | None:
+    """Return where in its layer a part was; None of a part of a part."""
+    whole = source_of_layer(layer)
+    if whole.part is not None:
+        return None
+    if isinstance(whole.values, xr.DataArray) and (pyramid := pyramid_of(whole.values)) is not None:
+        return Part(whole, pyramid.level + level, *window)
+    return Part(whole, 0, *(_in_whole(span, 2**level) for span in window))
+
+
+def _in_whole(span: slice, step: int) -> slice:
+    """Return rows or columns of a level that takes every step-th of them, counted in the whole."""
+    return slice(span.start * step, (span.stop - 1) * step + 1, step)
 
 
 def _window(viewer: Any, layer: Any) -> tuple[slice, slice]:
@@ -79,8 +95,7 @@ def _image_cut(image: xr.DataArray, level: int, window: tuple[slice, slice]) -> 
     if pyramid is not None:
         part = pyramid.open(pyramid.level + level).isel(y=window[0], x=window[1])
     else:
-        step = 2**level
-        rows, columns = (slice(span.start * step, (span.stop - 1) * step + 1, step) for span in window)
+        rows, columns = (_in_whole(span, 2**level) for span in window)
         part = image.isel(y=rows, x=columns)
     part.attrs = {key: value for key, value in image.attrs.items() if key != "source"}
     return part

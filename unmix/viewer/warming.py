@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -28,18 +30,38 @@ def warm(owner: QObject) -> None:
     if _BEGUN:
         return
     _BEGUN.append(True)
+    _set_up_units()
     worker: Any = create_worker(_steps, _start_thread=False)
     owner.destroyed.connect(worker.quit)
     worker.start()
 
 
 def _steps() -> Iterator[None]:
-    """Do a small run of every kind, one at a step."""
+    """Load what napari draws labels with, then do a small run of every kind, one at a step."""
+    _load_drawing()
+    yield
     for run in _runs():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warm_up(result_layers(run(), Shown("small")))
         yield
+
+
+def _set_up_units() -> None:
+    """Have pint read its list of units: the first layer of a window would, and two threads must not do it at once."""
+    import pint
+
+    _ = pint.get_application_registry().pixel
+
+
+def _load_drawing() -> None:
+    """Load and compute what napari and vispy keep from the first layer of labels on."""
+    from napari.utils.colormaps import label_colormap
+
+    label_colormap(2)
+    import_module("scipy.ndimage")
+    with suppress(ImportError):  # a part of vispy that may move; then the window computes it itself
+        import_module("vispy.visuals.line.dash_atlas").DashAtlas()
 
 
 def _runs() -> list[Callable[[], Any]]:

@@ -93,22 +93,24 @@ def _differences(temporary: Path, written: _Written) -> str:
         if not _same_attributes(written.attrs, attributes(file)):
             wrong.append("attributes")
         for name, variable in written.small.items():
-            if name not in file or not _same_variable(variable, file[name]):
+            if not _same_variable(variable, file.get(name)):
                 wrong.append(name)
         for name, (dims, attrs, checksums) in written.maps.items():
-            if name not in file or not _same_map(dims, attrs, checksums, file[name]):
+            if not _same_map(dims, attrs, checksums, file.get(name)):
                 wrong.append(name)
     return ", ".join(wrong)
 
 
 def _same_variable(variable: xr.Variable, stored: Any) -> bool:
+    if stored is None:
+        return False
     attrs = {name: value for name, value in variable.attrs.items() if name != "_FillValue"}
     same = dimensions(stored) == tuple(map(str, variable.dims)) and _same_attributes(attrs, attributes(stored))
     return same and _same(variable.values, values_of(stored))
 
 
 def _same_map(dims: tuple[str, ...], attrs: dict[Any, Any], checksums: list[int], stored: Any) -> bool:
-    if dimensions(stored) != dims or not _same_attributes(attrs, attributes(stored)):
+    if stored is None or dimensions(stored) != dims or not _same_attributes(attrs, attributes(stored)):
         return False
     tops = range(0, stored.shape[-2], CHUNK)
     return [zlib.crc32(np.ascontiguousarray(stored[..., top : top + CHUNK, :])) for top in tops] == checksums

@@ -113,6 +113,9 @@ def test_the_level_of_a_slide_that_is_shown(qtbot, desk, tmp_path):
     np.testing.assert_array_equal(viewer.layers[1].data, small.values)
     layer = next(one for one in viewer.layers if about(one).get("endmember") == "eosin")
     np.testing.assert_array_equal(layer.data, unmix.separate_stains(small)["abundances"].values[1])
+    space: dict = {}
+    exec(panel.session.current.recipe.as_python(), space)
+    np.testing.assert_array_equal(space["result"]["abundances"].values[1], layer.data)
     np.testing.assert_allclose(place_of(layer, 10, 20), place_of(source, 41.5, 81.5))
     np.testing.assert_allclose(layer.scale, 4 * source.scale[0])
 
