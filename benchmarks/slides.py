@@ -1,9 +1,11 @@
 """Whole slides and large cubes: CPU against decoding, and peak memory against size.
 
-    python benchmarks/slides.py [--folder /large/disk] [--sizes 8192 16384] [--cube-gb 2]
+    python benchmarks/slides.py [--folder /large/disk] [--sizes 8192 12288 16384] [--cube-gb 2]
 
 Makes a tiled JPEG slide (a synthetic section and glass, three levels) of each size and an ENVI cube, runs each job in a
-process of its own, prints one line a job, and deletes what it made. CPU is that of the process, kernels warm.
+process of its own, prints one line a job, and deletes what it made. CPU is that of the process, kernels warm, and a
+multiple of what decoding every tile of the slide takes in the same run. `apply` is fit, sums of all maps and a small
+picture; `read` besides every map of it, read once from the lazy result; `write` fit and the pyramid on disk.
 """
 
 from __future__ import annotations
@@ -88,6 +90,11 @@ def work(job: str, path: Path, out: Path) -> None:
     elif job == "apply":
         result = unmix.separate_stains(path, memory=0)
         more = f", {result.attrs.get('n_background', 0) / result['residual'].size:.0%} background"
+    elif job == "read":
+        found = unmix.separate_stains(path, memory=0)["abundances"]
+        for y in range(0, found.sizes["y"], BLOCK):
+            for x in range(0, found.sizes["x"], BLOCK):
+                found[:, y : y + BLOCK, x : x + BLOCK].compute(scheduler="threads")
     elif job == "write":
         unmix.separate_stains(path, out=out)
     else:
@@ -109,7 +116,7 @@ def peak_megabytes() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="Where the files are made; needs some 10 GB.")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[8192, 16384], help="Multiples of 2048.")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[8192, 12288, 16384], help="Multiples of 2048.")
     parser.add_argument("--cube-gb", type=float, default=2.0)
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -118,15 +125,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as made:
         folder = Path(made)
 
-        def run(job: str, path: Path) -> None:
+        def run(job: str, path: Path, unit: float | None = None) -> float:
+            """Run a job, print what it took, also in units of CPU seconds, and return its CPU seconds."""
             command = [sys.executable, __file__, "--work", job, str(path), str(folder / f"{path.stem}_{job}")]
-            subprocess.run(command, check=True)
+            line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+            spent = float(line.split("CPU")[1].split()[0])
+            print(line if unit is None else f"{line}, {spent / unit:.2f} of decoding", flush=True)
+            return spent
 
         for size in given.sizes:
             path = folder / f"s{size}.tif"
             make_slide(path, size)
-            for job in ("decode", "apply", "write"):
-                run(job, path)
+            unit = run("decode", path)
+            for job in ("apply", "read", "write"):
+                run(job, path, unit)
             path.unlink()
         if given.cube_gb:
             make_cube(folder / "cube.hdr", given.cube_gb)

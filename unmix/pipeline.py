@@ -337,11 +337,12 @@ def _run(
     with journal.stage("endmembers"):
         found = find(prepared)
     with journal.stage("abundances"):
+        mapped = prepared.for_maps(found)
         if options.most_per_pixel:
-            solved = solve_best_subsets(prepared, found, progress, on_block)
+            solved = solve_best_subsets(mapped, found, progress, on_block)
         else:
             solve = solve_blocks if prepared.glass is None else partial(map_slide, glass=prepared.glass)
-            solved = solve(prepared.image, prepared.rule, found, options, progress, out=out, on_block=on_block)
+            solved = solve(mapped.image, mapped.rule, found, options, progress, out=out, on_block=on_block)
     doubts = None
     if options.uncertainty:
         with journal.stage("uncertainty"):

@@ -53,6 +53,13 @@ class Prepared:
         """Return what was found by `to_fit` with its nearest pixels where they are in the image."""
         return found if self.slide is None else self.slide.placed(found)
 
+    def for_maps(self, found: Endmembers) -> Prepared:
+        """Return what the maps are solved from: a dark level that the fit left out is left out of them, too."""
+        dark = found.notes.get("offset_by_band")
+        if dark is None or self.rule.quantity != "counts" or self.options.background is not None:
+            return self
+        return replace(self, rule=replace(self.rule, background=np.asarray(dark, np.float64)))
+
 
 def open_image(source: Any, options: Options) -> xr.DataArray:
     """Return an image from a path, an array or an image, with the bands, scale and quantity asked for."""

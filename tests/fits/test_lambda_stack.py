@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
 
+import unmix
 from unmix.errors import DataError, OptionError, UnmixWarning
 from unmix.fits import lambda_windows
 from unmix.fits.lambda_poisson import factorise_counts, kullback_leibler, merge_components
@@ -87,6 +89,19 @@ def test_a_camera_offset_is_found_and_does_not_become_a_dye():
     found = fit(counts, 3)
     np.testing.assert_allclose(found.notes["offset_by_band"], 20.0, atol=1.0)
     assert angles(spectra, found.spectra).max() < 8.0
+
+
+def test_the_dark_level_that_the_fit_leaves_out_is_left_out_of_the_maps():
+    counts, _ = stack(0, 3, side=48, offset=40.0, read_noise=2.0)
+    result = unmix.unmix(counts, 3, quantity="counts")
+    dark = json.loads(result.attrs["provenance"])["fit"]["offset_by_band"]
+    np.testing.assert_allclose(dark, 40.0, atol=1.5)
+    told = unmix.map_abundances(counts, result["endmembers"], quantity="counts", background=tuple(dark))
+    np.testing.assert_allclose(result["abundances"], told["abundances"], rtol=1e-5, atol=1e-4)
+    kept = unmix.unmix(counts, 3, quantity="counts", background=(0,))
+    np.testing.assert_allclose(kept["endmembers"], result["endmembers"], atol=1e-6)
+    assert kept["abundances"].sum("endmember").min() > 0.7 * 40 * counts.shape[2]
+    assert result["abundances"].sum("endmember").min() < 10 * counts.shape[2]
 
 
 def test_what_a_fit_hands_over():

@@ -22,6 +22,7 @@ _GATES = {
     "gate_clipped": "clipped channels",
     "gate_over_dense": "too dense to tell",
     "gate_grey": "grey pigment or dirt",
+    "gate_one_colour": "one and the same colour (pen, labels)",
     "gate_colour": "pen and other foreign colours",
     "gate_off_plane": "colours no mixture of the stains gives",
 }

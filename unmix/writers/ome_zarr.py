@@ -62,7 +62,8 @@ def _fill(temporary: Path, result: xr.Dataset, dtype: np.dtype) -> list[int]:
         )  # fmt: skip
         for rows, columns in _windows(values.shape):
             part = np.asarray(values[:, rows, columns]).astype(dtype)
-            array[:, rows, columns] = part
+            for k, one in enumerate(part):
+                array[k, rows, columns] = one
             if level == 0:
                 checksums.append(zlib.crc32(np.ascontiguousarray(part)))
         if max(array.shape[1:]) <= _SMALLEST:
