@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,13 @@ class SourceLayer:
     @property
     def n_bands(self) -> int:
         return int(self.values.shape[2])
+
+    def stretch(self, bands: Sequence[int]) -> list[tuple[float, float]]:
+        """Return display limits of bands from a few rows, read past Dask: napari counts on being alone with it."""
+        data = self.values.data if isinstance(self.values, xr.DataArray) else self.values
+        source = source_of(data)
+        sample = sample_rows(data if source is None else source)
+        return [contrast_limits(sample[..., band]) for band in bands]
 
     def image(self) -> xr.DataArray:
         """Return the image; a foreign layer's values are looked through once for pixels that are not finite."""
