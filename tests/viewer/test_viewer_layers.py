@@ -145,10 +145,10 @@ def test_placement_of_a_turned_layer_is_kept():
 @pytest.mark.parametrize(
     ("points", "expected"),
     [
-        ([[50, 50], [20, 60]], ("center", 1, 0)),
-        ([[50, 50], [98, 60]], ("center", -1, 0)),
-        ([[98, 50], [2, 40]], ("upper_left", 0, 1)),
-        ([[98, 80], [2, 60], [40, 99]], ("upper_right", 0, -1)),
+        ([[50, 50], [98, 60]], ("upper_left", 0, 1)),
+        ([[50, 50], [40, 99]], ("upper_right", 0, -1)),
+        ([[50, 1], [40, 99], [2, 50]], ("center", 1, 0)),
+        ([[98, 1], [40, 99], [50, 50]], ("center", -1, 0)),
     ],
 )
 def test_labels_of_points_lie_on_the_image(points, expected):

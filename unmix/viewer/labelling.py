@@ -12,8 +12,11 @@ _SCREEN = 500.0
 
 _LETTER, _LINE = 8.0, 15.0
 _AWAY, _BESIDE = 1.2, 0.6
-_PLACES = (("center", 1, 0), ("center", -1, 0), ("upper_left", 0, 1), ("upper_right", 0, -1))
-"""Below a point, above it, right and left of it: napari's word, then how far down and right in sizes of a point."""
+_PLACES = (("upper_left", 0, 1), ("upper_right", 0, -1), ("center", 1, 0), ("center", -1, 0))
+"""Right and left of a point, below it, above it: napari's word, then whether down and whether right.
+
+Beside a point a label touches it at no zoom; below and above it does from afar.
+"""
 
 
 def label_place(points: np.ndarray, labels: Sequence[str], shape: tuple[int, int], size: float) -> dict[str, Any]:
