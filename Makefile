@@ -24,7 +24,7 @@ test: $(VENV)/test.done
 	$(RUN)/ruff format --check unmix tests examples benchmarks
 	$(RUN)/ruff check unmix tests examples benchmarks
 	$(RUN)/mypy
-	sh .ci/under-xvfb $(RUN)/python -m pytest
+	sh .ci/under-xvfb $(RUN)/python -m pytest -n 2
 
 bench: $(VENV)-bench/peers.done
 	"$(CURDIR)/$(VENV)-bench/bin/python" benchmarks/speed.py

@@ -11,24 +11,26 @@ Everything is made in a temporary folder (``--folder``) and removed.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import hashlib
 import json
 import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+PR_SET_CHILD_SUBREAPER = 36
 FLAGS = ("-n", "3", "--quantity", "reflectance", "--format", "csv", "--format", "geotiff")
 
 
@@ -48,15 +50,9 @@ def command(scenes: Path, out: Path, *more: str) -> list[str]:
 
 
 def maps_of(out: Path) -> dict[str, str]:
-    """Return the hash of the pixels of every map and of every table, by name."""
-    import rasterio
-
-    found = {}
-    for path in sorted(out.rglob("*.tif")):
-        with rasterio.open(path) as file:
-            found[str(path.relative_to(out))] = hashlib.sha256(file.read().tobytes()).hexdigest()
-    tables = {str(path.relative_to(out)): path.read_bytes().hex() for path in sorted(out.rglob("*.csv"))}
-    return found | tables
+    """Return the hash of every file of maps and of every table, byte for byte, by name."""
+    files = sorted([*out.rglob("*.tif"), *out.rglob("*.csv")])
+    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def foreign(out: Path, names: set[str]) -> list[str]:
@@ -93,21 +89,49 @@ def crashes(folder: Path, times: int) -> bool:
     return held
 
 
-def cpu_of(arguments: list[str]) -> tuple[float, int]:
-    pid = os.spawnv(os.P_NOWAIT, arguments[0], arguments)
-    _, status, usage = os.wait4(pid, 0)
-    return usage.ru_utime + usage.ru_stime, os.waitstatus_to_exitcode(status)
+def cpu_of(arguments: list[str]) -> float:
+    """Return the CPU seconds of a command and of every process it started, also those that outlived it."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans come here, so that their time is counted
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(arguments, check=True, capture_output=True)
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def worker_processes(pid: int) -> list[Any]:
+    """Return the processes at work for a batch: the last ones of its tree."""
+    import psutil
+
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if not child.children() and "resource_tracker" not in " ".join(child.cmdline()):
+                    found.append(child)
+    return found
 
 
 def workers(folder: Path, times: int) -> bool:
-    import psutil
-
-    scenes = make_scenes(folder / "scenes", 24, (300, 300), 60)
-    threads, _ = cpu_of(command(scenes, folder / "threads", "--fast"))
-    spread, _ = cpu_of(command(scenes, folder / "workers", "--fast", "--workers", "2"))
-    expected = maps_of(folder / "threads")
-    same = maps_of(folder / "workers") == expected
-    print(f"workers: CPU {spread:.1f} s against {threads:.1f} s by threads, {spread / threads:.2f} times; same: {same}")
+    scenes, same = make_scenes(folder / "scenes", 24, (300, 300), 60), True
+    for items in (24, 96):
+        many = folder / f"{items} scenes"
+        many.mkdir()
+        for k in range(items):
+            os.link(scenes / f"scene {k % 24:04}.npy", many / f"scene {k:04}.npy")
+        out = [folder / f"{engine} {items}" for engine in ("threads", "workers")]
+        threads = cpu_of(command(many, out[0], "--fast"))
+        spread = cpu_of(command(many, out[1], "--fast", "--workers", "2"))
+        same &= maps_of(out[0]) == maps_of(out[1])
+        ratio = spread / threads
+        print(
+            f"workers: {items} scenes: CPU {spread:.1f} s, by threads {threads:.1f} s: {ratio:.2f} times; same: {same}"
+        )
+    scenes, expected = folder / "24 scenes", maps_of(folder / "threads 24")
     rng, held, killed = random.Random(2), same, 0
     for _ in range(times):
         out = folder / "out"
@@ -118,13 +142,9 @@ def workers(folder: Path, times: int) -> bool:
         while process.poll() is None and not manifest.exists():
             time.sleep(0.05)
         time.sleep(rng.uniform(0.0, 3.0))
-        busy = [
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
+        busy = worker_processes(process.pid)
         if busy and process.poll() is None:
-            rng.choice(busy).send_signal(signal.SIGKILL)
+            rng.choice(busy).kill()
             killed += 1
         said, _ = process.communicate()
         again = subprocess.run(command(scenes, out), capture_output=True, text=True, check=False)
@@ -147,7 +167,7 @@ def many(folder: Path, items: int) -> bool:
 
     scenes = make_scenes(folder / "scenes", items, (32, 32), 20)
     me, seen, stamps = psutil.Process(), [], []
-    recipe = Recipe(3, formats=("csv", "geotiff"), options={"quantity": "reflectance", "threads": 1})
+    recipe = Recipe(3, options={"quantity": "reflectance", "threads": 1})
 
     def watch(event: Event) -> None:
         if event.kind == "done":
@@ -165,7 +185,7 @@ def many(folder: Path, items: int) -> bool:
     start = time.process_time()
     for path in some:
         result = unmix.unmix(path, 3, quantity="reflectance", threads=1)
-        unmix.write(result, folder / "loop" / path.stem, formats=["csv", "geotiff"])
+        unmix.write(result, folder / "loop" / path.stem, formats=["netcdf", "csv", "geotiff"])
     loop = (time.process_time() - start) / len(some)
     (rss, files), (rss_end, files_end) = seen
     over_loop, over_compute = 1e3 * (an_item - loop), 1e3 * (an_item - compute)

@@ -20,7 +20,7 @@ from sklearn.decomposition import NMF
 from unmix.nmf import refine, solve_abundances
 
 BANDS, R, NOISE = 200, 6, 0.02
-SHORT, LONG, LONGER = 2, 8, 42
+SHORT, LONG, LONGER = 2, 22, 62
 CD = "scikit-learn cd"
 BEST_AFTER, MOST, WITHIN = 80, 160, 1.001
 

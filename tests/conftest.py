@@ -7,18 +7,36 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unmix", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unmix")
 
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qtbot", "qapp"}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Drop compiled kernels older than any kernel file: numba looks at the caller's file, not at what it inlines."""
+    if hasattr(config, "workerinput"):
+        return
     package = Path(__file__).parent.parent / "unmix"
     sources = [path for path in package.rglob("*.py") if "compiled import" in path.read_text(encoding="utf-8")]
     newest = max(path.stat().st_mtime for path in sources)
     for compiled in package.rglob("*.nb[ic]"):
         if compiled.stat().st_mtime < newest:
             compiled.unlink(missing_ok=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Deal tests out to processes by file, all windows to one of them: they would take the focus from each other."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/viewer" if nodeid.startswith("tests/viewer/") else super()._split_scope(nodeid)
+
+    return ByFile(config, log)
 
 
 def pytest_report_header() -> str:

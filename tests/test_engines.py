@@ -61,8 +61,6 @@ def test_workers_are_reached_from_this_machine_only(cluster: Cluster) -> None:
 
 
 def test_a_batch_on_workers_gives_the_same_bytes(cluster: Cluster, tmp_path: Path) -> None:
-    import rasterio
-
     for seed in range(4):
         scene = separable_scene(seed=seed, n_endmembers=3, n_bands=12, shape=(16, 20)).image
         np.save(tmp_path / f"s{seed}.npy", np.asarray(scene.values, np.float32))
@@ -77,11 +75,8 @@ def test_a_batch_on_workers_gives_the_same_bytes(cluster: Cluster, tmp_path: Pat
     assert (here.n_done, there.n_done, again.n_skipped) == (4, 4, 4)
     assert here.failures == there.failures
     for seed in range(4):
-        maps = []
-        for out in ("here", "there"):
-            with rasterio.open(tmp_path / out / f"s{seed}" / "abundances.tif") as file:
-                maps.append(file.read().tobytes())
-        assert maps[0] == maps[1]
+        maps = [tmp_path / out / f"s{seed}" / "abundances.tif" for out in ("here", "there")]
+        assert maps[0].read_bytes() == maps[1].read_bytes()
     assert not list((tmp_path / "there").glob("*.partial"))
 
 
@@ -150,11 +145,9 @@ def test_a_worker_killed_in_the_middle_costs_its_item_a_try(cluster: Cluster, tm
 
     def kill_one(event: Event) -> None:
         if event.kind == "done" and event.ended in (1, 4):
-            workers = [
-                one.pid for one in psutil.Process().children(recursive=True) if "spawn_main" in str(one.cmdline())
-            ]
-            os.kill(workers[0], signal.SIGKILL)
-            killed.append(workers[0])
+            worker = next(one.pid for one in cluster.client.cluster.workers.values() if one.is_alive())
+            os.kill(worker, signal.SIGKILL)
+            killed.append(worker)
 
     with on_cluster(scheduler=cluster.client.scheduler.address):
         summary = run_batch([tmp_path / "*.npy"], tmp_path / "out", RECIPE, watch=kill_one)

@@ -37,7 +37,7 @@ def expected_good(values: np.ndarray) -> np.ndarray:
     return np.isfinite(values).any(axis=(0, 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cubes(), st.randoms(use_true_random=False))
 def test_contract_holds_for_any_array(values: np.ndarray, random: object) -> None:
     good = expected_good(values)
@@ -55,7 +55,7 @@ def test_contract_holds_for_any_array(values: np.ndarray, random: object) -> Non
     assert image.attrs["quantity"] in QUANTITIES
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cubes())
 def test_lazy_and_in_memory_images_agree(values: np.ndarray) -> None:
     good = expected_good(values)

@@ -168,7 +168,18 @@ def test_stain_and_lambda_defaults_are_those_of_their_solvers() -> None:
     assert checked >= 4
 
 
-@given(st.dictionaries(st.sampled_from(sorted(KNOBS)), st.none() | st.floats() | st.text() | st.lists(st.floats())))
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", [np.float16, np.float32, np.longdouble, np.uint8])
+def test_a_number_of_numpy_is_checked_without_a_warning(number: type) -> None:
+    assert Options(scale=number(3)).scale == 3.0
+    if issubclass(number, np.floating):
+        assert "finite" in refused(scale=number("inf"))
+
+
+VALUES = st.none() | st.floats() | st.text(max_size=8) | st.lists(st.floats(), max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(KNOBS)), VALUES, max_size=4))
 def test_any_keywords_give_options_or_an_option_error(keywords: dict[str, Any]) -> None:
     try:
         options = Options.from_keywords(keywords)

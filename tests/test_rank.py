@@ -20,7 +20,7 @@ REAL = {"samson": 3, "jasper_ridge": 4, "dc1": 5, "sim1_no_pure": 6}
 
 
 def estimate_of(seed: int, r: int, **condition: float) -> RankEstimate:
-    scene = hyperspectral_scene(seed, r, n_bands=80, shape=(60, 60), **condition)
+    scene = hyperspectral_scene(seed, r, n_bands=50, shape=(44, 44), **condition)
     return unmix.estimate_rank(scene.image, restarts=0)
 
 

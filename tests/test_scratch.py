@@ -33,7 +33,7 @@ def test_a_store_gives_back_what_was_written_and_zero_elsewhere(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_window_of_a_store_is_that_of_the_array(data: st.DataObject) -> None:
     values = np.arange(2 * 9 * 11, dtype=np.float32).reshape(2, 9, 11)

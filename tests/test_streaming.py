@@ -15,7 +15,7 @@ from unmix.abundance_maps import solve_blocks
 from unmix.blocks import Block
 from unmix.errors import Cancelled, UnmixWarning, WriteError
 from unmix.light.additive import Additive, additive_rule
-from unmix.light.tables import ClearCells, light_tables
+from unmix.light.tables import ClearCells, LightTables, light_tables
 from unmix.nmf.abundances import abundance_problem
 from unmix.options import Options
 from unmix.result import Endmembers
@@ -132,6 +132,24 @@ def test_tables_of_light_solve_what_the_exact_solver_solves(r: int) -> None:
     assert (n_solved, n_clear) == (solved.sum(), (valid & clear).sum())
     assert misfit == pytest.approx(3 * (residual[solved] ** 2).sum(), rel=1e-6)
     assert squares == pytest.approx(sizes.sum(), rel=1e-6)
+    assert_sums_are_those_of(maps, tables, values, valid, cells)
+
+
+def assert_sums_are_those_of(
+    maps: np.ndarray, tables: LightTables, values: np.ndarray, valid: np.ndarray, cells: ClearCells
+) -> None:
+    """Check the sums over cells of 16 pixels a side, the block beginning at row 3 and column 5 of the first."""
+    n_maps, shape = len(maps), (4, 5)
+    into = np.zeros((n_maps, *shape), np.uint32), np.zeros(shape, np.uint32), np.zeros(n_maps, np.uint16)
+    tables.add_to(into, values, valid, cells, place=(3, 5, 16), per_unit=1000, most=4000)
+    numbers = np.minimum(np.floor(np.nan_to_num(maps) * np.float32(1000) + np.float32(0.5)), 4000)
+    y, x = np.meshgrid((np.arange(60) + 3) // 16, (np.arange(70) + 5) // 16, indexing="ij")
+    for found, one in zip(into[0], numbers, strict=True):
+        expected = np.zeros(shape)
+        np.add.at(expected, (y, x), one)
+        np.testing.assert_allclose(found, expected, atol=2)
+    np.testing.assert_array_equal(into[1], np.histogram2d(y[~valid], x[~valid], bins=(range(5), range(6)))[0])
+    np.testing.assert_allclose(into[2], numbers.max((1, 2)), atol=1)
 
 
 def test_tables_are_for_8_bit_light_only() -> None:

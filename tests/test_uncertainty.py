@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,25 @@ from unmix.synthetic.truth import Scene
 
 
 def made(seed: int, r: int, **more: Any) -> Scene:
-    return hyperspectral_scene(seed, r, n_bands=40, shape=(40, 40), **more)
+    return hyperspectral_scene(seed, r, n_bands=40, shape=(32, 32), **more)
 
 
 def run(scene: Scene, replicates: int = 30, **options: Any) -> xr.Dataset:
     return unmix.unmix(scene.image, len(scene.names), uncertainty=replicates, **options)
 
 
+@cache
+def bootstrapped(seed: int, snr: float) -> tuple[Scene, xr.Dataset]:
+    scene = made(seed, 3 + seed % 3, snr=snr)
+    return scene, run(scene)
+
+
 @pytest.mark.filterwarnings("ignore:.*(unstable|one pixel)")
 def test_the_band_holds_the_truth_about_as_often_as_it_says() -> None:
     """Pure pixels, white noise: the 5 to 95 % band holds 80 to 98 % of the true values, over all scenes."""
     inside = []
-    for seed, snr in ((3001, 20), (3002, 30), (3003, 40), (3004, 30), (3005, 40), (3006, 20)):
-        scene = made(seed, 3 + seed % 3, snr=snr)
-        result = run(scene)
+    for seed, snr in ((3001, 20), (3002, 30), (3003, 40), (3004, 30), (3005, 40), (3009, 30)):
+        scene, result = bootstrapped(seed, snr)
         order, _ = match_endmembers(result["endmembers"].values, scene.endmembers)
         low, high = (result[f"endmembers_{side}"].values[order] for side in ("low", "high"))
         inside.append(((scene.endmembers >= low) & (scene.endmembers <= high)).mean())
@@ -44,8 +50,7 @@ def test_the_band_holds_the_truth_about_as_often_as_it_says() -> None:
 def test_abundances_are_as_far_from_the_truth_as_their_deviation_says() -> None:
     ratios = []
     for seed in (3002, 3004, 3009):
-        scene = made(seed, 3 + seed % 3, snr=30)
-        result = run(scene)
+        scene, result = bootstrapped(seed, 30)
         order, _ = match_endmembers(result["endmembers"].values, scene.endmembers)
         error = result["abundances"].values[order] - scene.abundances
         deviation = result["abundances_std"].values[order]

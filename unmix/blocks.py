@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
+from .nmf.threads import one_blas_thread, over_rows, thread_count
 from .usable_pixels import UsablePixels, usable_pixels
 
 T = TypeVar("T")
@@ -154,7 +155,9 @@ def for_blocks(
     """Call ``function(block)`` on every block, by threads, each with one BLAS thread; return the answers in order."""
     from dask.base import compute
     from dask.delayed import delayed
-    from threadpoolctl import threadpool_limits
+    from dask.threaded import (
+        get as by_threads,
+    )  # named as "threads", Dask would look for a cluster and import all of it
 
     lock, done = threading.Lock(), 0
 
@@ -169,11 +172,11 @@ def for_blocks(
 
     if progress is not None:
         progress(stage, 0, len(blocks))
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         if len(blocks) == 1:
             return [call(blocks[0])]
         tasks = [delayed(call, pure=False)(block) for block in blocks]
-        return list(compute(*tasks, scheduler="threads", num_workers=threads, optimize_graph=False))
+        return list(compute(*tasks, scheduler=by_threads, num_workers=threads, optimize_graph=False))
 
 
 @dataclass(frozen=True)
@@ -275,8 +278,7 @@ def gather_pixels(
     """Return recorded values (n, band) and valid flags (n,) at flat pixel positions, in the order given."""
     valid = image.coords["valid"].data
     if image.chunks is None and not hasattr(valid, "dask"):
-        rows, columns = np.divmod(positions, image.sizes["x"])
-        return image.data[rows, columns], valid[rows, columns]
+        return _picked(image.data, positions, thread_count(threads)), valid.reshape(-1)[positions]
     values = np.empty((len(positions), image.sizes["band"]), image.dtype)
     flags = np.zeros(len(positions), bool)
 
@@ -285,6 +287,18 @@ def gather_pixels(
 
     map_pixels(take, image, positions, stage="sample", threads=threads, progress=progress)
     return values, flags
+
+
+def _picked(data: np.ndarray, positions: np.ndarray, threads: int) -> np.ndarray:
+    """Return the pixels (n, band) of an image in memory at flat positions."""
+    values = np.empty((len(positions), data.shape[2]), data.dtype)
+
+    def take(part: slice) -> None:
+        rows, columns = np.divmod(positions[part], data.shape[1])
+        values[part] = data[rows, columns]
+
+    over_rows(take, len(positions), threads, least=1_000)
+    return values
 
 
 def map_pixels(

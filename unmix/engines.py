@@ -8,9 +8,10 @@ workers are lost again and again is given up alone.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,18 @@ _START_SECONDS = 180
 _PATIENCE_SECONDS = 120
 _LOOK_SECONDS = 5
 _CLOSE_SECONDS = 2
+_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+_LOCAL_CONFIGURATION = {
+    "distributed.scheduler.allowed-failures": 0,  # a lost worker's task comes back at once: it is tried again here
+    "distributed.worker.multiprocessing-method": _METHOD,
+    "distributed.scheduler.http.routes": [],
+    # what watches workers for a dashboard costs a tenth of a core
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
+}
 _CURRENT: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
 
 
@@ -83,7 +96,13 @@ class Cluster:
                 yield from self._again(function, tasks[index], index, running)
         finally:
             if running:
-                self.client.cancel(list(running), force=True)
+                self._drop(running)
+
+    def _drop(self, running: dict[Any, int]) -> None:
+        """Take back what is on its way; processes here are ended and replaced, so that none writes on."""
+        self.client.cancel(list(running), force=True)
+        if self.n_local:
+            _end_processes([nanny.pid for nanny in self.client.cluster.workers.values() if nanny.is_alive()])
 
     def _again(self, function: Callable[[Any], Any], task: Any, index: int, running: dict[Any, int]) -> Iterator[Done]:
         done = Done(index)
@@ -193,17 +212,42 @@ def _local_cluster(distributed: Any, workers: int | None) -> Iterator[Any]:
     import dask
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    # a lost worker's task comes back at once: trying it again, alone, is decided here
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        cluster = distributed.LocalCluster(
+    with dask.config.set(_LOCAL_CONFIGURATION):
+        _fork_ready_workers()
+        cluster = _started(distributed, workers)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+
+def _started(distributed: Any, workers: int | None) -> Any:
+    try:
+        return distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
             worker_dashboard_address=None, silence_logs=logging.CRITICAL + 1,
-            env={"DASK_LOGGING__DISTRIBUTED": "critical"},
+            env={"DASK_LOGGING__DISTRIBUTED": "critical"}, preload=["unmix.worker_start"],
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )  # fmt: skip
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+    except BaseException:  # Ctrl-C while they start: what they are forked from goes, so that none is any more
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+        _end_processes(_fork_servers())
+        raise
+
+
+def _fork_ready_workers() -> None:
+    """Let workers be copies of one process that has imported everything and loaded its kernels, where that is safe."""
+    if _METHOD == "forkserver":
+        from distributed.utils import get_mp_context
+
+        get_mp_context().set_forkserver_preload(["unmix.worker_start", "distributed.nanny"])
+
+
+def _fork_servers() -> list[int]:
+    import psutil  # type: ignore[import-untyped]
+
+    children = psutil.Process().children()
+    return [child.pid for child in children if "multiprocessing.forkserver" in " ".join(child.cmdline())]
 
 
 def _check_versions(client: Any) -> None:
@@ -222,6 +266,18 @@ def _check_versions(client: Any) -> None:
     if other:
         worker, found = next(iter(other.items()))
         raise OptionError(f"worker {worker} has unmix {found}, this machine {ours}. Install the same version.")
+
+
+def _end_processes(pids: list[int]) -> None:
+    import psutil
+
+    ended = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            process.kill()
+            ended.append(process)
+    psutil.wait_procs(ended, timeout=_CLOSE_SECONDS)
 
 
 def _call(function: Callable[[Any], Any], task: Any) -> Any:

@@ -51,14 +51,16 @@ def with_ground_grid(result: xr.Dataset, grid: GroundGrid) -> xr.Dataset:
         glt_y=(("ground_y", "ground_x"), grid.line, {"long_name": "line of the sensor, from 1; 0 is none"}),
         glt_x=(("ground_y", "ground_x"), grid.sample, {"long_name": "sample of the sensor, from 1; 0 is none"}),
     )
-    a, _, c, _, e, f = tuple(grid.transform)[:6]
+    a, b, c, d, e, f = tuple(grid.transform)[:6]
     height, width = grid.line.shape
     place = xr.DataArray(0, attrs={"GeoTransform": " ".join(repr(float(v)) for v in grid.transform.to_gdal())})
     place.attrs |= {"crs_wkt": grid.crs.to_wkt(), "spatial_ref": grid.crs.to_wkt()}
+    result = result.assign_coords(ground_ref=place)
+    if b or d:  # rotated: cells have no rows and columns of one coordinate each
+        return result
     return result.assign_coords(
         ground_y=("ground_y", f + (np.arange(height) + 0.5) * e),
         ground_x=("ground_x", c + (np.arange(width) + 0.5) * a),
-        ground_ref=place,
     )
 
 
@@ -76,7 +78,8 @@ def on_the_ground(result: xr.Dataset) -> xr.Dataset:
         array = lazy_array(source)
         dims = result[name].dims
         laid[name] = (dims, array if len(dims) == 3 else array[0], result[name].attrs)
-    laid = laid.assign_coords(y=("y", result["ground_y"].values), x=("x", result["ground_x"].values))
+    if "ground_y" in result.coords:
+        laid = laid.assign_coords(y=("y", result["ground_y"].values), x=("x", result["ground_x"].values))
     import rioxarray  # noqa: F401  (registers the .rio accessor)
 
     return laid.rio.write_crs(crs).rio.write_transform(transform)

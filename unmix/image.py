@@ -20,6 +20,7 @@ import xarray as xr
 from .conventions.named_axes import PLACE_COORDS, band_coords, letter_of, nodata_of, one_cube, with_our_names
 from .conventions.spectral_axis import SpectralAxis, stated_nanometres
 from .errors import DataError, OptionError
+from .nmf.threads import each, thread_count
 from .quantity import QUANTITIES, check_quantity
 from .usable_pixels import UsablePixels, keep_rule, masked, usable_of
 
@@ -320,9 +321,12 @@ def _valid_pixels(values: Any, good: np.ndarray, masks: Sequence[Any], nodata: f
         return valid
     valid = np.ones(values.shape[:2], bool)
     if values.dtype.kind == "f" or nodata is not None:
-        rows = max(1, (1 << 24) // max(1, values.shape[1] * values.shape[2]))
-        for top in range(0, values.shape[0], rows):
+        rows = max(1, (1 << 23) // max(1, values.shape[1] * values.shape[2]))
+
+        def judge(top: int) -> None:
             valid[top : top + rows] = usable_of(values[top : top + rows], good, nodata)
+
+        each(judge, range(0, values.shape[0], rows), thread_count(None))
     for mask in masks:
         valid &= np.asarray(mask)
     return valid

@@ -45,6 +45,8 @@ def option(
 
 
 BOTH = ("run", "stains")
+RESOURCES = ("threads", "memory")
+"""Knobs that decide how much of a machine is used, never what comes out."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def _checked(knob: Field[Any], value: Any) -> Any:
 
 def _number(name: str, value: Any, kind: Any, low: float | None, high: float | None) -> float | int:
     numeric = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not numeric or not abs(value) < _HUGE:
+    if not numeric or not _magnitude(value) < _HUGE:
         raise OptionError(f"{name}={value!r} is not a finite number.")
     value = kind(value) if kind is float or float(value).is_integer() else value
     if kind is int and not isinstance(value, int):
@@ -223,6 +225,14 @@ def _number(name: str, value: Any, kind: Any, low: float | None, high: float | N
         limits = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
         raise OptionError(f"{name}={value!r} is outside its range, {limits}.")
     return value
+
+
+def _magnitude(value: Any) -> float:
+    """Return |value| as a float of Python: a narrow type of NumPy would first cast the limit to itself, and warn."""
+    try:
+        return abs(float(value))
+    except OverflowError:
+        return math.inf
 
 
 def _members(value: Any) -> Any:

@@ -80,7 +80,7 @@ def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress
     sample, _ = sample_pixels(judged, threads=options.threads, progress=progress)
     require_valid(len(sample), image)
     rule, notes = additive_rule(image, sample if slide is None else slide.overview, options)
-    refuse_fill_values(sample[:, rule.good], image.attrs["quantity"])
+    refuse_fill_values(sample, rule.good, image.attrs["quantity"])
     return Prepared(image, rule, sample, options, notes | ({} if slide is None else slide.notes), slide)
 
 

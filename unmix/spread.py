@@ -22,6 +22,7 @@ import xarray as xr
 from .blocks import Block, Progress, WindowReader, map_blocks, window_reader
 from .engines import Cluster, current_cluster
 from .errors import UnmixWarning, WorkerError, WriteError
+from .nmf.threads import one_blas_thread
 from .scratch import scratch_folder
 
 T = TypeVar("T")
@@ -120,9 +121,7 @@ def _on_workers(
 
 def _write_part(task: _Part) -> tuple[str, Any]:
     """Work on one block and write its array under a name of its own; runs on a worker, perhaps more than once."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         values, valid = task.reader.read()
         array, small = task.work(values, valid, task.reader.block)
     part = task.folder / f"{secrets.token_hex(8)}.npy"

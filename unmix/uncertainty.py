@@ -21,6 +21,7 @@ from .errors import DataError, OptionError, UnmixWarning
 from .light.additive import Additive
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .nmf.stability import Spread, angles_between, spread_of
+from .nmf.threads import one_blas_thread
 from .options import Options
 from .prepare import Prepared
 from .result import Endmembers
@@ -260,10 +261,8 @@ def _with_noise(values: np.ndarray, noise: np.ndarray, rule: Additive) -> np.nda
 
 def _repeated(draws: _Draws, options: Options, progress: Progress | None) -> list[np.ndarray | None]:
     """Return the endmembers of every replicate, in order, found in parallel."""
-    from threadpoolctl import threadpool_limits
-
     n = options.uncertainty
-    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
+    with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore", UnmixWarning)
         with ThreadPoolExecutor(options.threads or _cores()) as pool:
             answers = []

@@ -30,11 +30,6 @@ def scenes(tmp_path: Path) -> Path:
 
 
 def maps_of(out: Path) -> dict[str, bytes]:
-    """Return the pixels of every map and every table below a folder, by name."""
-    import rasterio
-
-    found = {}
-    for path in sorted(out.rglob("*.tif")):
-        with rasterio.open(path) as file:
-            found[path.relative_to(out).as_posix()] = file.read().tobytes()
-    return found | {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.csv")}
+    """Return the bytes of every file of maps and every table below a folder, by name."""
+    files = sorted([*out.rglob("*.tif"), *out.rglob("*.csv")])
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import unmix
 from unmix.batch.lock import locked
@@ -26,24 +27,24 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "unmix", "batch", *map(str, arguments)]
 
 
-def call(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, check=False)
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["batch", *map(str, arguments)])
 
 
 def test_from_nothing_to_done_and_again(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out put"
     plan = call(scenes, *FLAGS, "--out", out, "--dry-run")
-    assert (plan.returncode, plan.stdout.splitlines()[0]) == (0, "a\t0.0 MB\tnew")
+    assert (plan.exit_code, plan.stdout.splitlines()[0]) == (0, "a\t0.0 MB\tnew")
     assert "3 to do" in plan.stderr
     assert not out.exists()
     (scenes / "bad.npy").write_bytes(b"")
     done = call(scenes, *FLAGS, "--out", out)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"3 done, 0 done before, 1 failed. Outputs: {out}")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, f"3 done, 0 done before, 1 failed. Outputs: {out}")
     assert done.stdout.splitlines()[1].startswith("failed: ")
     assert "4 of 4 items" in done.stderr
     (scenes / "bad.npy").unlink()
     again = call(scenes, *FLAGS, "--out", out)
-    assert (again.returncode, again.stdout) == (0, f"0 done, 3 done before, 0 failed. Outputs: {out}\n")
+    assert (again.exit_code, again.stdout) == (0, f"0 done, 3 done before, 0 failed. Outputs: {out}\n")
 
 
 def test_a_list_and_endmembers_of_a_result(scenes: Path, tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_a_list_and_endmembers_of_a_result(scenes: Path, tmp_path: Path) -> None
     (tmp_path / "list.txt").write_text(f"# two scenes\n{scenes / 'b.npy'}\n{scenes / 'east' / 'c d.npy'}\n")
     done = call("--list", tmp_path / "list.txt", "--endmembers-from", tmp_path / "first.nc", "--format", "csv",
                 "--quantity", "reflectance", "--out", tmp_path / "out")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     tables = {path.read_bytes() for path in (tmp_path / "out").rglob("*.csv")}
     assert len(tables) == 1
 
@@ -81,16 +82,16 @@ def test_what_is_refused_before_the_start_ends_with_2(
 
 def test_nothing_that_worked_is_3(tmp_path: Path) -> None:
     (tmp_path / "bad.npy").write_bytes(b"")
-    assert call(tmp_path / "bad.npy", *FLAGS, "--out", tmp_path / "out").returncode == 3
+    assert call(tmp_path / "bad.npy", *FLAGS, "--out", tmp_path / "out").exit_code == 3
     (tmp_path / "empty").mkdir()
-    assert call(tmp_path / "empty", *FLAGS, "--out", tmp_path / "out").returncode == 3
+    assert call(tmp_path / "empty", *FLAGS, "--out", tmp_path / "out").exit_code == 3
 
 
 def test_a_second_run_in_the_folder_is_refused_by_name(scenes: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with locked(tmp_path / "out" / "batch.lock"):
         second = call(scenes, *FLAGS, "--out", tmp_path / "out")
-    assert second.returncode == 2
+    assert second.exit_code == 2
     assert f"process {os.getpid()}" in second.stderr
     assert not list((tmp_path / "out").iterdir())
 
@@ -102,37 +103,53 @@ def many(tmp_path: Path) -> Path:
     return tmp_path / "scenes"
 
 
-def begun(process: subprocess.Popen[str], out: Path, items: int) -> None:
+def begun(out: Path, items: int, process: subprocess.Popen[str] | None = None) -> None:
     """Wait until some items are done."""
-    for _ in range(600):
+    for _ in range(1200):
         done = out / "manifest.jsonl"
         if done.exists() and done.read_bytes().count(b"\n") > items:
             return
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.05)
     raise AssertionError("the batch did not begin")
 
 
-def test_signals_end_it_cleanly_and_it_goes_on_to_the_same_maps(many: Path, tmp_path: Path) -> None:
+def tidy(out: Path) -> bool:
+    return not list(out.glob("*.partial")) and not (out / "batch.lock").exists()
+
+
+def test_stopped_in_every_way_it_goes_on_to_the_same_maps(many: Path, tmp_path: Path) -> None:
+    """Ctrl-C in a terminal, which reaches workers too; SIGTERM; and a kill, after which nothing can tidy up."""
     out, straight = tmp_path / "out", tmp_path / "straight"
-    for number, items in ((signal.SIGINT, 2), (signal.SIGTERM, 7)):
-        with subprocess.Popen(
-            command(many, *FLAGS, "--out", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            begun(process, out, items)
-            process.send_signal(number)
-            said, errors = process.communicate(timeout=60)
-        assert process.returncode == 128 + number, errors
-        assert "not come to" in said
-        assert "go on" in errors
-        assert "Traceback" not in errors
-        assert not list(out.glob("*.partial"))
-        assert not (out / "batch.lock").exists()
+    with subprocess.Popen(
+        command(many, *FLAGS, "--out", out, "--workers", "2"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        begun(out, 2, process)
+        os.killpg(process.pid, signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "not come to" in said
+    assert "go on" in errors
+    assert "Traceback" not in errors
+    assert tidy(out)
+
+    def end_it() -> None:
+        begun(out, 6)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = threading.Thread(target=end_it)
+    ending.start()
+    ended = call(many, *FLAGS, "--out", out)
+    ending.join()
+    assert ended.exit_code == 143, ended.output
+    assert "go on" in ended.stderr
+    assert tidy(out)
     with subprocess.Popen(command(many, *FLAGS, "--out", out), stderr=subprocess.DEVNULL) as process:
-        begun(process, out, 14)
+        begun(out, 12, process)
         process.kill()
-    assert call(many, *FLAGS, "--out", out).returncode == 0
-    assert call(many, *FLAGS, "--out", straight).returncode == 0
+    assert call(many, *FLAGS, "--out", out).exit_code == 0
+    assert call(many, *FLAGS, "--out", straight).exit_code == 0
     assert maps_of(out) == maps_of(straight)
     assert len(maps_of(out)) == 48
     states = {json.loads(line).get("state") for line in (out / "manifest.jsonl").read_text().splitlines()}

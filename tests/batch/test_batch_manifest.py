@@ -27,7 +27,7 @@ def written(path: Path, n: int) -> bytes:
     return path.read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cut=st.integers(0, 400))
 def test_cut_anywhere_the_whole_lines_stay_and_the_next_is_whole(
     tmp_path_factory: pytest.TempPathFactory, cut: int

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from unmix.batch.sources import Item
 from unmix.batch.work import Outcome, Task, do_item
 from unmix.errors import OptionError, UnmixWarning, WriteError
 
-from .conftest import RECIPE, maps_of, save_scene
+from .conftest import RECIPE, save_scene
 
 
 def reasons(scenes: Path, out: Path, recipe: Recipe = RECIPE, **policy: Any) -> dict[str, str]:
@@ -34,7 +35,8 @@ def test_every_item_is_what_unmix_gives_and_is_skipped_the_next_time(scenes: Pat
     first = run_batch([scenes], out, RECIPE)
     assert (first.n_done, first.n_skipped, first.failures, first.n_left) == (3, 0, (), 0)
     alone = unmix.unmix(scenes / "east" / "c d.npy", 3, quantity="reflectance")
-    assert maps_of(out)["east/c d/abundances.tif"] == alone["abundances"].values.tobytes()
+    with rasterio.open(out / "east" / "c d" / "abundances.tif") as file:
+        np.testing.assert_array_equal(file.read(), alone["abundances"].values)
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
     again = run_batch([scenes], out, RECIPE)
     assert (again.n_done, again.n_skipped) == (0, 3)
@@ -186,6 +188,31 @@ def test_stains_of_a_cohort_are_shared(tmp_path: Path) -> None:
     assert len({path.read_bytes() for path in (tmp_path / "out").rglob("endmembers.csv")}) == 1
 
 
+def test_every_item_has_its_own_mask(scenes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for path in (scenes / "a.npy", scenes / "b.npy"):
+        np.save(
+            path.with_name(f"{path.stem}_mask.npy"), np.arange(320).reshape(16, 20) % (2 if path.stem == "a" else 3)
+        )
+    recipe = replace(RECIPE, mask="{name}_mask.npy")
+    done = run_batch([scenes], out, recipe)
+    assert done.n_done == 2
+    assert [(Path(one.path).stem, "c d_mask.npy: no such file" in one.reason) for one in done.failures] == [
+        ("c d", True)
+    ]
+    for name, left in (("a", 160), ("b", 107)):
+        with rasterio.open(out / name / "abundances.tif") as file:
+            assert np.isnan(file.read(1)).sum() == left
+    np.save(scenes / "a_mask.npy", np.ones((16, 20), bool))
+    assert [(one.item.name, one.why) for one in plan_batch([scenes], out, recipe) if one.why] == [
+        ("a", "input changed"),
+        ("east/c d", "failed before"),
+    ]
+    with pytest.warns(UnmixWarning, match="left out of the shared fit: .*no such file"):
+        shared = run_batch([scenes], tmp_path / "shared", replace(recipe, endmembers="shared"))
+    assert (shared.n_done, len(shared.failures)) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
@@ -194,6 +221,8 @@ def test_stains_of_a_cohort_are_shared(tmp_path: Path) -> None:
         ({"stains": "H-DAB", "n_endmembers": 2}, "leave n_endmembers out"),
         ({"known": "water"}, "library"),
         ({"endmembers": "own"}, "'shared'"),
+        ({"mask": "mask.tif"}, "{name}_mask.tif"),
+        ({"mask": "{name}.tif", "stains": "H-DAB", "endmembers": "shared"}, "leave out mask="),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(keywords: dict[str, Any], said: str) -> None:
@@ -212,7 +241,7 @@ def fake_item(task: Task, progress: Any = None) -> Outcome:
     (waiting / "map").write_bytes(task.item.path.read_bytes()[::-1])
     from unmix.batch.fingerprint import fingerprints, output_record
 
-    facts = {"input": [one.as_dict() for one in fingerprints(task.item.path, content=True)]}
+    facts = {"input": [one.as_dict() for one in fingerprints(task.item.inputs, content=True)]}
     return Outcome(waiting, facts=facts | {"outputs": output_record(waiting)})
 
 
@@ -226,7 +255,7 @@ def crashing(function: Callable[..., Any], after: list[int]) -> Callable[..., An
     return call
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=st.lists(st.integers(1, 40), min_size=1, max_size=4), changed=st.sampled_from(["", "a", "b"]))
 def test_crashes_at_any_step_end_like_an_undisturbed_run(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int], changed: str

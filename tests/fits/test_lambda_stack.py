@@ -209,7 +209,7 @@ def test_asking_for_more_dyes_than_there_are_is_said_aloud():
         fit(counts, 4, Options(extra_anchors=0))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 25), st.integers(1, 25), st.integers(2, 9), st.integers(1, 8))
 def test_any_counts_give_finite_spectra_or_a_plain_refusal(seed, height, width, n_bands, r):
     rng = np.random.default_rng(seed)
@@ -229,7 +229,7 @@ def test_any_counts_give_finite_spectra_or_a_plain_refusal(seed, height, width, 
 # --- the parts ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_the_divergence_never_rises(seed, k):
     rng = np.random.default_rng(seed)

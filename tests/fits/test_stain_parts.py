@@ -39,7 +39,7 @@ def test_each_gate_drops_what_it_is_for():
     np.testing.assert_array_equal(kept, [1, 2, 7])
     assert counts == {
         "gate_background": 1, "gate_clipped": 1, "gate_over_dense": 1, "gate_brighter_than_white": 1,
-        "pixels_with_stain_density": 4, "gate_colour": 1, "gate_grey": 0,
+        "pixels_with_stain_density": 4, "gate_colour": 1, "gate_grey": 0, "gate_one_colour": 0,
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def every_value(dtype: str) -> np.ndarray:
     return np.arange(np.iinfo(dtype).max + 1, dtype=np.dtype(dtype).newbyteorder("="))[:, None]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(1, 255))
 def test_every_byte_comes_back(white: float) -> None:
     values = every_value("u1")
@@ -31,7 +31,7 @@ def test_every_byte_comes_back(white: float) -> None:
     np.testing.assert_array_equal(from_optical_density(density, [white], np.uint8), values)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(100, 65535))
 def test_every_sixteen_bit_value_comes_back(white: float) -> None:
     values = every_value("u2")

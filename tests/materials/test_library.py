@@ -27,7 +27,6 @@ def test_names_are_told_apart_and_wavelengths_rise() -> None:
     assert library().materials == ("grass", "grass", "soil", "water")
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "a 2", "b", "b 2", "a 3"]), min_size=1, max_size=12))
 def test_numbered_names_differ_and_keep_their_beginning(names: list[str]) -> None:
     told = numbered(names)
@@ -79,7 +78,7 @@ def test_only_the_width_that_is_missing_is_smoothed_away() -> None:
     np.testing.assert_allclose(same[0], np.interp(centres, FINE, spectrum), atol=1e-12)
 
 
-@settings(deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.01, 5.0), st.floats(0.0, 0.002), st.floats(2.0, 60.0))
 def test_a_straight_line_stays_itself(level: float, slope: float, width: float) -> None:
     line = level + slope * (FINE - 400)

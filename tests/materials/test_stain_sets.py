@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmix.errors import OptionError, ReadError, UnmixError
@@ -76,6 +76,7 @@ def test_qupaths_third_stain_is_read_and_its_residual_left_out():
     assert stain_set_from_qupath(third.replace("{}", "Residual")).stains == ("hematoxylin", "dab")
 
 
+@settings(max_examples=40)
 @given(sets.filter(lambda s: len(s.stains) > 1 and (s.white_point is None or max(s.white_point) <= 255)))
 def test_qupath_round_trip_keeps_directions_to_five_decimals(chosen):
     lowered = [stain.lower() for stain in chosen.stains]
@@ -162,6 +163,7 @@ def test_text_that_is_not_qupaths_is_refused(text):
         stain_set_from_qupath(text)
 
 
+@settings(max_examples=60)
 @given(st.text())
 def test_any_text_is_a_stain_set_or_a_plain_refusal(text):
     for read in (stain_set_from_json, stain_set_from_qupath, stain_set):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmix.errors import DataError
@@ -18,7 +18,6 @@ def noisy(r: int, n: int = 3000, b: int = 40, sigma: float = 0.01, seed: int = 0
     return rng.dirichlet(np.full(r, 0.5), n) @ rng.uniform(0.1, 1.0, (r, b)) + sigma * rng.standard_normal((n, b))
 
 
-@settings(deadline=None)
 @given(st.integers(3, 9), st.floats(0.2, 0.5), st.floats(0.9, 0.999))
 def test_knee_is_where_a_steep_fall_becomes_a_slow_one(bend: int, steep: float, slow: float) -> None:
     """Two straight lines in the logarithm: the bend is where they meet."""
@@ -87,7 +86,6 @@ def test_residual_without_endmembers_is_the_data() -> None:
     assert residual_of_fit(np.full((5, 4), 2.0), np.empty((0, 4))) == 2.0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(1, 1000))
 def test_parameter_bound_balances_the_books(n: int, b: int) -> None:
     """At this many endmembers, r n + r b numbers describe n b."""

@@ -40,7 +40,7 @@ def separable(seed: int, n: int, n_bands: int, r: int) -> tuple[np.ndarray, np.n
     return A @ E, E, places
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(0, 6), st.integers(0, 200), st.sampled_from(["f4", "f8"]))
 def test_separable_data_gives_its_pure_pixels(seed: int, r: int, more_bands: int, more: int, dtype: str) -> None:
     X, E, places = separable(seed, r + more, r + more_bands, r)
@@ -53,7 +53,7 @@ def test_separable_data_gives_its_pure_pixels(seed: int, r: int, more_bands: int
     np.testing.assert_array_equal(found, textbook(X, r))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     hnp.arrays(np.float64, st.tuples(st.integers(3, 60), st.integers(3, 8)), elements=st.floats(-5, 5, width=16)),
     st.integers(1, 3),
@@ -80,7 +80,7 @@ def test_ties_between_different_rows_go_to_the_lowest_index() -> None:
     assert successive_projection(X, 4).tolist() == [3, 4, 5, 6]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([np.nan, np.inf, -np.inf, 0.0]), st.sampled_from(["f4", "f8"]))
 def test_rows_that_are_zero_or_not_finite_never_win(seed: int, junk: float, dtype: str) -> None:
     X, _, _ = separable(seed, 40, 8, 3)
@@ -96,7 +96,7 @@ def test_rows_that_are_zero_or_not_finite_never_win(seed: int, junk: float, dtyp
     np.testing.assert_array_equal(found, kept[successive_projection(X.astype(dtype), 3)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from(["f4", "f8"]), st.booleans())
 def test_rank_error_says_the_rank(seed: int, rank: int, dtype: str, spoil: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -153,7 +153,7 @@ def test_integers_and_half_precision() -> None:
 # ------------------------------------------------------------------------------------------------------- smoothed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 5))
 def test_smoothed_with_one_pixel_is_literal(seed: int, r: int) -> None:
     X, E, _ = separable(seed, 80, 7, r)
@@ -201,7 +201,7 @@ def test_smoothed_rank_and_shape_errors() -> None:
         smoothed_successive_projection(np.full((8, 4), np.nan), 2, 3)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.just(3)), elements=st.sampled_from([0.0, 1, 2, 3, np.nan])),
     st.integers(1, 45),
@@ -217,7 +217,7 @@ def test_farthest_rows_are_a_stable_sort(Z: np.ndarray, p: int) -> None:
 # --------------------------------------------------------------------------------------------------------- volume
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 9))
 def test_volume_never_shrinks_and_ends_where_no_single_move_helps(seed: int, r: int, p: int) -> None:
     rng = np.random.default_rng(seed)

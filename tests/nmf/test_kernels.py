@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unmix.nmf.kernels import mean_3x3, project_rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 9), st.integers(1, 13), st.integers(1, 7), st.sampled_from(["f4", "f8"]), st.integers(0, 999))
 def test_projection_is_a_product(n: int, n_bands: int, k: int, dtype: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def test_projection_is_a_product(n: int, n_bands: int, k: int, dtype: str, seed:
     assert not np.isfinite(out[~finite]).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.integers(0, 999), st.sampled_from(["f4", "f8"]))
 def test_mean_of_the_valid_neighbours(h: int, w: int, k: int, seed: int, dtype: str) -> None:
     rng = np.random.default_rng(seed)

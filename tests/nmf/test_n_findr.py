@@ -18,7 +18,7 @@ def volume(Z: np.ndarray, rows: np.ndarray) -> float:
     return float(abs(np.linalg.det(Z[rows])))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), r=st.integers(2, 6), n=st.integers(8, 60))
 def test_volume_grows_to_where_no_single_move_helps(seed: int, r: int, n: int) -> None:
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmix.errors import DataError
@@ -19,7 +19,6 @@ def simplex(r: int, seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
     return A @ vertices, vertices
 
 
-@settings(deadline=None)
 @given(st.integers(3, 7), st.integers(0, 1000), st.data())
 def test_what_known_vertices_leave_open_is_found_exactly(r: int, seed: int, data: st.DataObject) -> None:
     Z, vertices = simplex(r, seed)

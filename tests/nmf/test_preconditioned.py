@@ -26,7 +26,7 @@ def middle_points(rng: np.random.Generator, r: int, condition: float, noise: flo
     return np.vstack([E, middles + noise * (middles - E.mean(axis=0))])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), r=st.integers(2, 6), n=st.integers(10, 300), heavy_tails=st.booleans())
 def test_the_ellipsoid_holds_all_points_and_is_the_smallest(seed: int, r: int, n: int, heavy_tails: bool) -> None:
     """By duality: it is the smallest if it is spanned by points on it with weights of sum one (John 1948)."""

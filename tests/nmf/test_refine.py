@@ -28,7 +28,7 @@ def objective(X: np.ndarray, A: np.ndarray, E: np.ndarray, E0: np.ndarray, ancho
     return 0.5 * ((X - A @ E) ** 2).sum() + 0.5 * weight * ((E - E0) ** 2).sum()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 1e-3, 1.0, 100.0]))
 def test_objective_never_rises(seed: int, r: int, weight: float) -> None:
     X, E0 = noisy_mixtures(seed, r)

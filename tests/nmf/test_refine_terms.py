@@ -66,7 +66,7 @@ def test_gradient_is_that_of_the_value(term: Term) -> None:
         assert gradient[k, i] == pytest.approx(slope, rel=2e-5, abs=1e-6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(TERMS), st.integers(0, 10_000), st.sampled_from([0.0, 0.01, 0.3, 1.0, 3.0]), st.booleans())
 def test_majoriser_is_a_bound_and_touches(term: Term, seed: int, size: float, loose: bool) -> None:
     term, M0 = bound_term(term), block(term, seed)

@@ -58,7 +58,7 @@ def quietly(*arguments: object, **settings: object) -> Refinement:
         return refine(*arguments, **settings)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     st.sampled_from(SQUARED + DIVERGENCES),
     st.lists(st.sampled_from(TERMS), max_size=3, unique_by=type),
@@ -146,7 +146,7 @@ def test_an_exact_factorisation_is_a_fixed_point(loss: object) -> None:
     np.testing.assert_allclose(found.E, E, rtol=1e-10)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.floats(1e-6, 1e3), st.floats(1e-6, 1e3), st.floats(-10, 10), st.floats(0, 100),
     st.sampled_from([0.0, 0.4, 1.0, 1.5, 1.9]),

@@ -118,7 +118,7 @@ def test_table_and_active_set_agree(r: int, constraint: str) -> None:
     np.testing.assert_allclose(problem.solve(X), by_active_set, atol=1e-9)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.integers(1, 12),
     st.integers(1, 14),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmix.metrics import match_endmembers, spectral_angle
@@ -16,7 +16,6 @@ def mixtures(r: int, n: int = 2000, b: int = 30, sigma: float = 0.003) -> np.nda
     return rng.dirichlet(np.full(r, 0.2), n) @ rng.uniform(0.1, 1.0, (r, b)) + sigma * rng.standard_normal((n, b))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(0, 2**31))
 def test_matching_is_that_of_the_metrics(r: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

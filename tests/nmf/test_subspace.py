@@ -53,7 +53,7 @@ def test_axes_have_a_fixed_sign() -> None:
     np.testing.assert_allclose(signal_subspace(X[::-1]).axes, space.axes, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 1000), st.integers(2, 5), st.integers(0, 6))
 def test_lift_and_unlift_are_inverse_on_the_simplex(seed: int, r: int, more: int) -> None:
     X, A, E = simplex_data(seed, r, r + more)

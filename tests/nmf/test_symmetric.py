@@ -26,7 +26,7 @@ def objective(S: np.ndarray, W: np.ndarray) -> float:
     return 0.25 * float(((S - W @ W.T) ** 2).sum())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(0, 30), st.booleans())
 def test_groups_are_recovered_exactly(seed: int, r: int, n: int, as_sparse: bool) -> None:
     S, labels = groups(seed, r, n)
@@ -38,7 +38,7 @@ def test_groups_are_recovered_exactly(seed: int, r: int, n: int, as_sparse: bool
 
 
 @pytest.mark.filterwarnings("ignore:symmetric factorisation stopped")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.floats(0.05, 1.0))
 def test_objective_never_rises_and_is_what_it_says(seed: int, r: int, density: float) -> None:
     rng = np.random.default_rng(seed)
@@ -77,7 +77,7 @@ def test_every_entry_is_at_its_optimum_in_the_end() -> None:
     assert np.abs(gradient[W > 1e-6]).max() < 1e-5
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.floats(-50, 50), st.floats(-50, 50))
 def test_the_quartic_has_its_least_value_there(p: float, q: float) -> None:
     def value(x: np.ndarray) -> np.ndarray:

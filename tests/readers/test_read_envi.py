@@ -17,7 +17,7 @@ from unmix.readers.envi_header import parse_header
 NAMED = Path("scene.hdr")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=36, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     interleave=st.sampled_from(["bsq", "bil", "bip", "BSQ"]),
     code=st.sampled_from(["u1", "i2", "i4", "f4", "f8", "u2", "u4", "i8", "u8"]),
@@ -38,7 +38,7 @@ def test_every_layout_gives_the_numbers_back(write_envi, interleave, code, order
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_text_is_a_header_or_a_read_error(text):
     outcome: object
     try:
@@ -83,7 +83,7 @@ def test_any_text_is_a_header_or_a_read_error(text):
         max_size=12,
     )
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_header_gives_an_image_or_an_unmix_error(tmp_path, entries):
     base = [("samples", "4"), ("lines", "5"), ("bands", "6"), ("data type", "2"), ("interleave", "bsq")]
     merged = dict(base) | dict(entries)

@@ -214,7 +214,7 @@ def test_what_is_not_there_or_not_here_is_refused(tmp_path: Path) -> None:
         unmix.read_library(tmp_path)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=300), st.text(alphabet="0123456789.,;\n\t eE-Name:Record=", max_size=300).map(str.encode)

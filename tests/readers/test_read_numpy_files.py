@@ -32,7 +32,7 @@ def test_npy_gives_the_numbers_back(tmp_path, cube, fortran):
     np.testing.assert_array_equal(image.values, cube)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60), st.integers(1, 3))
 def test_any_npy_header_gives_an_image_or_an_unmix_error(tmp_path, text, version):
     size = struct.pack("<H" if version == 1 else "<I", len(text))

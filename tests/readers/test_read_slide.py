@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,30 @@ def test_a_window_does_not_read_the_chunk_around_it(pyramid: Path, monkeypatch: 
     assert valid.all()
 
 
+def test_a_thread_opens_a_slide_once(pyramid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, really = [], openslide.OpenSlide
+
+    def noted(path: str) -> openslide.OpenSlide:
+        opened.append(path)
+        return really(path)
+
+    monkeypatch.setattr(openslide, "OpenSlide", noted)
+    level = slide.SlideLevel(str(pyramid), 0, (600, 700, 3), (512, 512), (1.0, 1.0), (255, 255, 255))
+    windows = [(slice(k, k + 9), slice(0, 40), slice(0, 3)) for k in range(0, 500, 100)]
+    whole = tifffile.imread(pyramid, key=0)
+    for window in windows:
+        np.testing.assert_array_equal(level.read(*window), whole[window])
+    assert len(opened) == 1
+    with ThreadPoolExecutor(1) as other:
+        for window in windows:
+            np.testing.assert_array_equal(other.submit(level.read, *window).result(), whole[window])
+    assert len(opened) == 2
+    sent = copy.deepcopy(level)  # as a task is sent to another process: without the handle
+    assert sent == level
+    np.testing.assert_array_equal(sent.read(*windows[0]), whole[windows[0]])
+    assert len(opened) == 3
+
+
 def test_levels_belong_to_the_image_as_it_was_read(pyramid: Path) -> None:
     image = slide.read(pyramid, Request(region=(100, 40, 300, 512)))
     levels = pyramid_of(image)
@@ -73,10 +99,6 @@ def test_what_was_never_scanned_is_background(monkeypatch: pytest.MonkeyPatch) -
 
     class Slide:
         def __init__(self, path: object) -> None: ...
-        def __enter__(self) -> Slide:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
         def read_region(self, place: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
             pixels = np.full((size[1], size[0], 4), 100, np.uint8)
             pixels[0, :, 3], pixels[1:, :, 3] = 0, 255

@@ -8,6 +8,7 @@ import tifffile
 
 import unmix
 from unmix.errors import OptionError, ReadError
+from unmix.readers.tiff_metadata import named_wavelengths
 
 
 @pytest.fixture
@@ -93,6 +94,26 @@ def test_ome_names_wavelengths_and_pixel_size(tmp_path, stack, options):
     np.testing.assert_allclose(image.coords["y"].values[:2], [10.5 * 0.25, 11.5 * 0.25])
     np.testing.assert_allclose(image.coords["x"].values[:2], [0.25, 0.75])
     assert image.coords["x"].attrs["units"] == "um"
+
+
+@pytest.mark.parametrize("kind", ["ome", "imagej"])
+@pytest.mark.parametrize("name", ["ChS1: {}", "ChS1-T1 {} nm", "c:1/4 - ChS2: {}"])
+def test_wavelengths_in_zen_names_of_channels(tmp_path, kind, name):
+    path, values = tmp_path / "from zen.ome.tif", np.zeros((4, 9, 8), np.uint16)
+    path = path if kind == "ome" else tmp_path / "from zen.tif"
+    names = [name.format(nm) for nm in (415, 424, 433, 442)]
+    about = {"axes": "CYX", **({"Channel": {"Name": names}} if kind == "ome" else {"Labels": names})}
+    tifffile.imwrite(path, values, metadata=about, **{kind: True})
+    image = unmix.read(path)
+    np.testing.assert_array_equal(image["wavelength"], [415, 424, 433, 442])
+    assert image.attrs["quantity"] == "counts"
+    assert list(image["band_name"].values) == names
+
+
+def test_names_that_only_look_like_wavelengths_are_names():
+    for names in (["ChS1-T1", "ChS2-T1"], ["ChS1: 415", "ChS1: 415"], ["ChS1: 415", "T PMT"], ["DAPI 405", "GFP 488"],
+                  ["ChS1: 5", "ChS1: 6"], ["ChS1: 415"], ["ChS1: 4150", "ChS1: 4160"], []):  # fmt: skip
+        assert np.isnan(named_wavelengths(names)).all()
 
 
 @pytest.mark.parametrize("kind", ["ome", "imagej", "deflated"])

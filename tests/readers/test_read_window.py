@@ -32,7 +32,7 @@ def slices(size: int):
     return st.one_of(st.integers(-size, size - 1), st.builds(slice, ends, ends, steps))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     index=st.tuples(slices(9), slices(8), slices(7)),
     nodata=st.sampled_from([None, 0.0, -3.0]),
@@ -90,7 +90,7 @@ def test_extreme_nodata_need_not_be_equal_to_the_last_digit():
     width=st.integers(1, 2500),
     n_bands=st.integers(1, 300),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_chunks_cover_the_window_along_the_grain(grain, top, left, height, width, n_bands):
     rows, columns, bands = chunks_along(grain, (top, left, top + height, left + width), n_bands)
     assert (sum(rows), sum(columns), bands) == (height, width, (n_bands,))
@@ -142,7 +142,7 @@ def pixels(image, window) -> np.ndarray:
 
 def test_threads_read_the_same_pixels(tmp_path):
     cube, images = sources(tmp_path)
-    windows = [(slice(y, y + 31), slice(x, x + 27)) for y in range(0, 90, 7) for x in range(0, 70, 11)]
+    windows = [(slice(y, y + 31), slice(x, x + 27)) for y in range(0, 90, 13) for x in range(0, 70, 23)]
     for image in images:
         with ThreadPoolExecutor(8) as pool:
             parts = list(pool.map(partial(pixels, image), windows))

@@ -57,8 +57,7 @@ def every_text(figure):
 def check_page(figure):
     """Every text and every panel lies on the page, no text on another, no text across a panel of maps."""
     drawn = pixels(figure)
-    assert np.isfinite(drawn).all()
-    assert drawn.std() > 5
+    assert drawn[::5, ::5].std() > 5
     width, height = figure.canvas.get_width_height()
     boxes = []
     for text in every_text(figure):
@@ -84,8 +83,10 @@ def check_page(figure):
         assert not any(panel.padded(-1).overlaps(other.padded(-1)) for other in panels[k + 1 :])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("r", [1, 2, 5, 12])
+@pytest.mark.parametrize(
+    ("r", "kind"), [*((2, kind) for kind in KINDS), (1, "scene"), (1, "stains"), (5, "lambda"), (5, "stains"),
+                    (12, "scene"), (12, "stains")]
+)  # fmt: skip
 def test_the_summary_holds_every_map_once_and_nothing_falls_off(make, kind, r):
     result = make(r, **KINDS[kind])
     figure = summary_figure(result)
@@ -100,8 +101,7 @@ def test_the_summary_holds_every_map_once_and_nothing_falls_off(make, kind, r):
     check_page(figure)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("r", [2, 8])
+@pytest.mark.parametrize(("r", "shape"), [*((2, shape) for shape in SHAPES), (8, "wide"), (8, "tall")])
 def test_any_shape_fits_and_keeps_its_proportions(make, shape, r):
     result = make(r, shape=SHAPES[shape])
     figure = summary_figure(result)
@@ -265,9 +265,9 @@ def test_odd_and_long_names_stay_on_the_page(make):
 
 @pytest.mark.parametrize("lazy", [False, True])
 def test_large_maps_are_made_smaller_before_they_are_drawn(make, lazy):
-    result = make(2, shape=(1500, 2100), n_bands=3, quantity="counts")
+    result = make(2, shape=(1050, 700), n_bands=3, quantity="counts")
     image = axes_called(maps_figure(result.chunk({"y": 400}) if lazy else result), "map: material 1").images[0]
-    assert image.get_array().shape == (500, 700)
+    assert image.get_array().shape == (525, 350)
 
 
 @pytest.mark.parametrize(("r", "shape", "expected"), [(2, (4, 5), "nearest"), (12, (900, 900), "auto")])

@@ -9,25 +9,29 @@ import numpy as np
 import pytest
 
 from unmix.errors import WriteError
-from unmix.synthetic.sample_images import (
-    NODATA,
-    REFLECTANCE_SCALE,
-    SAMPLE_FILES,
-    cells_sample,
-    coast_sample,
-    make_samples,
-    sample_files,
-    tissue_sample,
-)
+from unmix.samples import sample_abundances, sample_names, sample_truth
+from unmix.synthetic import Scene, sample_images
+from unmix.synthetic.sample_images import NODATA, REFLECTANCE_SCALE, SAMPLE_FILES, make_samples, sample_files
 
 LIMIT = 1_500_000
 ODD_VALUES = 1e-4
 """Share of values another machine's mathematical library may round the other way."""
 
 
+MAKERS = {"tissue_he": "tissue_sample", "coast": "coast_sample", "cells_lambda": "cells_sample"}
+
+
 @pytest.fixture(scope="module")
-def made() -> dict[str, bytes]:
-    return sample_files()
+def scenes() -> dict[str, Scene]:
+    return {name: getattr(sample_images, maker)() for name, maker in MAKERS.items()}
+
+
+@pytest.fixture(scope="module")
+def made(scenes: dict[str, Scene]) -> dict[str, bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, maker in MAKERS.items():
+            patch.setattr(sample_images, maker, lambda name=name: scenes[name])
+        return sample_files()
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,21 @@ def test_rebuilt_truth_is_the_committed_one(name: str, made: dict[str, bytes], c
         assert_same_but_for_rounding(new["abundances"], old["abundances"])
 
 
+def test_every_sample_has_a_maker() -> None:
+    assert sample_names() == tuple(MAKERS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_truth_is_that_of_the_scene_behind_it(name: str, scenes: dict[str, Scene]) -> None:
+    scene = scenes[name]
+    endmembers, names = sample_truth(name)
+    assert names == scene.names
+    assert endmembers.dtype == np.float64
+    np.testing.assert_allclose(endmembers, scene.endmembers, rtol=1e-9)
+    step = scene.abundances.max(axis=(1, 2), keepdims=True) / 255
+    assert (np.abs(sample_abundances(name) - scene.abundances) <= 0.501 * step).all()
+
+
 def test_rebuilt_header_is_the_committed_one(made: dict[str, bytes], committed: Path) -> None:
     assert made["coast.hdr"] == (committed / "coast.hdr").read_bytes()
 
@@ -86,12 +105,12 @@ def test_files_are_small(committed: Path) -> None:
     assert max(sizes.values()) < LIMIT, sizes
 
 
-def test_coast_file_opens_elsewhere_with_place_and_nodata(committed: Path) -> None:
+def test_coast_file_opens_elsewhere_with_place_and_nodata(committed: Path, scenes: dict[str, Scene]) -> None:
     import rasterio
 
     from unmix.synthetic.coast import swath_edge
 
-    scene = coast_sample()
+    scene = scenes["coast"]
     with rasterio.open(committed / "coast.img") as file:
         values = file.read()
         assert file.driver == "ENVI"
@@ -110,12 +129,12 @@ def test_coast_file_opens_elsewhere_with_place_and_nodata(committed: Path) -> No
     np.testing.assert_array_equal(flags, scene.image["good_band"].values)
 
 
-def test_stack_file_names_wavelengths_and_pixel_size(committed: Path) -> None:
+def test_stack_file_names_wavelengths_and_pixel_size(committed: Path, scenes: dict[str, Scene]) -> None:
     from xml.etree import ElementTree
 
     import tifffile
 
-    scene = cells_sample()
+    scene = scenes["cells_lambda"]
     with tifffile.TiffFile(committed / "cells_lambda.tif") as file:
         assert file.is_ome
         assert file.series[0].axes == "CYX"
@@ -131,13 +150,16 @@ def test_stack_file_names_wavelengths_and_pixel_size(committed: Path) -> None:
     assert (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit")) == ("0.25", "µm")
 
 
-def test_slide_file_is_eight_bit_rgb(committed: Path) -> None:
+def test_slide_file_is_eight_bit_rgb(committed: Path, scenes: dict[str, Scene]) -> None:
     values = decoded("tissue_he.png", (committed / "tissue_he.png").read_bytes())
     assert values.dtype == np.uint8
-    assert_same_but_for_rounding(values, tissue_sample().image.values)
+    assert_same_but_for_rounding(values, scenes["tissue_he"].image.values)
 
 
-def test_existing_samples_are_kept_unless_told_otherwise(tmp_path: Path, made: dict[str, bytes]) -> None:
+def test_existing_samples_are_kept_unless_told_otherwise(
+    tmp_path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_images, "sample_files", lambda: made)
     paths = make_samples(tmp_path / "new")
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == sorted(SAMPLE_FILES)
     with pytest.raises(WriteError, match=r"exists\. Give overwrite=True"):

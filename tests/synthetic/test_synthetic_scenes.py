@@ -42,7 +42,7 @@ def test_separable_abundances_sum_as_asked(sums: str, low: float, high: float) -
     shape=st.tuples(st.integers(3, 8), st.integers(3, 8)),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_separable_spectra_are_independent_and_only_pure_pixels_are_pure(
     r: int, extra: int, shape: tuple[int, int], seed: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import rasterio
 import tifffile
 import xarray as xr
+from affine import Affine
 
 import unmix
 from unmix.errors import DataError, OptionError, WriteError
@@ -248,3 +250,20 @@ def test_everything_written_tells_the_same(tmp_path, stain_result):
         np.testing.assert_array_equal(file.asarray(), saved["abundances"].values)
     head = Path(tmp_path / "endmembers.csv").read_text(encoding="utf-8").splitlines()[0]
     assert head == "band,wavelength_nm,good,hematoxylin,eosin"
+
+
+def test_files_of_maps_are_the_same_bytes_whenever_they_were_made(tmp_path, make):
+    stains = {"quantity": "brightfield", "names": ("hematoxylin", "eosin"), "n_bands": 3, "pixel_size": (0.5, 0.5)}
+    scene = {"brightness": True, "crs": "EPSG:32611", "transform": Affine(30.0, 0.0, 4e5, 0.0, -30.0, 4e6)}
+    maps = ["cog", "geotiff", "residual", "ome_tiff", "ome_zarr", "envi", "envi_library", "csv", "preview"]
+    for kind, result, more in (("scene", make(**scene), ["brightness"]), ("stains", make(**stains), ["slide"])):
+        told = json.loads(result.attrs["provenance"])
+        for day, threads in (("1", 1), ("2", 8)):
+            options = {**told["options"], "threads": threads, "memory": threads / 4}
+            when = {"created": f"2026-01-0{day}T00:00:00+00:00", "seconds": {"maps": threads}, "options": options}
+            result.attrs["provenance"] = json.dumps(told | when)
+            unmix.write(result, tmp_path / kind / day, formats=maps + more)
+        first, second = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()}
+                         for f in (tmp_path / kind / "1", tmp_path / kind / "2"))  # fmt: skip
+        assert len(first) > len(maps)
+        assert [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)] == []

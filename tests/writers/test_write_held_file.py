@@ -30,7 +30,7 @@ def full_disk(held, written_before):
     held._write_to_disk = refuse
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(steps=st.lists(STEPS, max_size=12), fails_at=st.integers(0, 14))
 def test_it_reads_like_a_file_whether_the_disk_fails_or_not(tmp_path_factory, steps, fails_at):
     expected = io.BytesIO()

@@ -86,16 +86,41 @@ def test_an_attribute_netcdf_cannot_hold_is_one_line(tmp_path, make):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_changed_attribute_is_named(tmp_path, make, monkeypatch):
+    def spoil(path):
+        with h5py.File(path, "r+") as file:
+            file.attrs["n_valid"] = 1
+            file["residual"].attrs["units"] = "m"
+
+    monkeypatch.setattr("unmix.writers.commit._sync", spoil)
+    with pytest.raises(WriteError, match="attributes, residual did not read back as written"):
+        write_netcdf(make(), tmp_path / "result.nc")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_layout_is_that_of_the_netcdf_library(tmp_path, make, kind):
+    """Every dimension is a scale with an id; every variable refers to the scales of its dimensions and they to it."""
+    result = make(**KINDS[kind])
+    with h5py.File(write_netcdf(result, tmp_path / "result.nc")) as file:
+        assert {file[name].attrs["_Netcdf4Dimid"] for name in result.sizes} == set(range(len(result.sizes)))
+        for name, size in result.sizes.items():
+            assert file[name].shape == (size,)
+            assert file[name].attrs["CLASS"] == b"DIMENSION_SCALE"
+            label = file[name].attrs["NAME"]
+            assert label == name.encode() if name in result.coords else label.startswith(b"This is a netCDF dimension")
+        for name, variable in result.variables.items():
+            if name not in result.sizes:
+                scales = [file[file[name].attrs["DIMENSION_LIST"][k][0]].name for k in range(variable.ndim)]
+                assert scales == [f"/{dim}" for dim in variable.dims]
+
+
 @pytest.mark.parametrize("variable", ["abundances", "endmembers", "endmember"])
 def test_a_changed_variable_is_named(tmp_path, make, monkeypatch, variable):
-    result, opened = make(), xr.open_dataset
+    def spoil(path):
+        with h5py.File(path, "r+") as file:
+            file[variable][...] = 0 if variable != "endmember" else list("xyz")
 
-    def spoiled(path, **options):
-        found = opened(path, **options).load()
-        changed = np.zeros(found[variable].shape) if variable != "endmember" else list("xyz")
-        return found.assign({variable: (found[variable].dims, changed)})
-
-    monkeypatch.setattr(xr, "open_dataset", spoiled)
+    monkeypatch.setattr("unmix.writers.commit._sync", spoil)
     with pytest.raises(WriteError, match=f"{variable} did not read back as written"):
-        write_netcdf(result, tmp_path / "result.nc")
+        write_netcdf(make(), tmp_path / "result.nc")
     assert os.listdir(tmp_path) == []

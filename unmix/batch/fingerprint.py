@@ -48,22 +48,22 @@ def size_of(path: Path) -> int:
     return sum(_size(file) for file in files_of(path))
 
 
-def fingerprints(path: Path, *, content: bool) -> list[Fingerprint]:
-    """Return the fingerprints of every file of an input; with their content unless that was left out."""
+def fingerprints(inputs: Iterable[Path], *, content: bool) -> list[Fingerprint]:
+    """Return the fingerprints of every file of some inputs; with their content unless that was left out."""
     found = []
-    for file in files_of(path):
+    for file in (file for path in inputs for file in files_of(path)):
         about = file.stat()
         digest = sha256_of(file) if content else None
         found.append(Fingerprint(os.path.abspath(file), about.st_size, about.st_mtime_ns, digest))
     return found
 
 
-def same_input(recorded: Any, path: Path, *, content: bool) -> bool:
-    """Return whether an input still is what the manifest recorded; sizes are compared before anything is read."""
+def same_inputs(recorded: Any, inputs: Iterable[Path], *, content: bool) -> bool:
+    """Return whether inputs still are what the manifest recorded; sizes are compared before anything is read."""
     if not isinstance(recorded, list) or not all(isinstance(one, Mapping) for one in recorded):
         return False
     try:
-        now = fingerprints(path, content=False)
+        now = fingerprints(inputs, content=False)
         if [(one.path, one.bytes) for one in now] != [(one.get("path"), one.get("bytes")) for one in recorded]:
             return False
         if not content:

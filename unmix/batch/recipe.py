@@ -14,12 +14,11 @@ import xarray as xr
 
 from ..errors import OptionError
 from ..materials.stain_sets import stain_set
-from ..options import Options
+from ..options import RESOURCES, Options
 from ..result import as_json
 from .fingerprint import sha256_of
 
 SHARED = "shared"
-_RESOURCES = ("threads", "memory")
 _READING = ("level", "region", "series", "key")
 
 
@@ -39,6 +38,8 @@ class Recipe:
     library, known, library_scale : path, str, float, optional
         A spectral library that names what is found; names or materials of it (or ``"all"``) to be used as endmembers;
         what its values are divided by.
+    mask : str, optional
+        What the mask of each item is called, such as ``"{name}_mask.tif"``: see `unmix.batch.sources.list_items`.
     formats : sequence of str, optional
         As in `unmix.write`; when not given, what suits the image without its picture.
     reading : mapping
@@ -59,6 +60,7 @@ class Recipe:
     library: Path | None = None
     known: str | None = None
     library_scale: float | None = None
+    mask: str | None = None
     formats: tuple[str, ...] | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -74,6 +76,12 @@ class Recipe:
             raise OptionError("known= names spectra of a library: give library= too.")
         if self.endmembers is not None and self.known is not None:
             raise OptionError("the endmembers are either shared or known from a library, not both.")
+        if self.mask is not None and "{name}" not in self.mask:
+            raise OptionError(
+                f"mask={self.mask!r} names one file. Say '{{name}}' for each input's: '{{name}}_mask.tif'."
+            )
+        if self.mask is not None and self.stains is not None and self.fits_all:
+            raise OptionError("stains shared by a cohort are found in its tissue: leave out mask=.")
         if not (self.endmembers is None or self.fits_all or isinstance(self.endmembers, xr.Dataset)):
             raise OptionError("endmembers= is a result, as from unmix.open_result, or 'shared'.")
 
@@ -93,9 +101,10 @@ class Recipe:
             "library": None if self.library is None else sha256_of(Path(self.library)),
             "known": self.known,
             "library_scale": self.library_scale,
+            "mask": self.mask,
             "formats": None if self.formats is None else list(self.formats),
             "reading": {name: value for name, value in self.reading.items() if value is not None},
-            "options": {name: value for name, value in chosen.items() if name not in _RESOURCES},
+            "options": {name: value for name, value in chosen.items() if name not in RESOURCES},
         }
 
     def digest(self) -> str:

@@ -84,7 +84,7 @@ def plan_batch(
     [('scene', 'new')]
     """
     recipe, policy = recipe or Recipe(), policy or Policy()
-    items, out = list_items(sources, out), Path(out)
+    items, out = list_items(sources, out, recipe.mask), Path(out)
     _check_folder(out, items)
     manifest = Manifest(out / MANIFEST_NAME)
     if recipe.fits_all and items:
@@ -152,7 +152,7 @@ def run_batch(
     (2, 0, 2)
     """
     recipe, policy = recipe or Recipe(), policy or Policy()
-    items, out = list_items(sources, out), Path(out)
+    items, out = list_items(sources, out, recipe.mask), Path(out)
     _check_folder(out, items)
     _make_folder(out)
     stopping = Stopping()

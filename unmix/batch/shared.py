@@ -15,8 +15,10 @@ import xarray as xr
 from ..blocks import Block, Progress, load_block, sample_positions
 from ..errors import DataError, OptionError, ReadError, UnmixError, UnmixWarning
 from ..image import as_image
+from ..light.pixels import with_mask
 from ..pipeline import find_endmembers
 from ..readers import read
+from ..readers.mask import read_mask
 from ..readers.saved_result import open_endmembers
 from ..result import as_json
 from ..stain_vectors import cohort_stain_matrix
@@ -75,7 +77,7 @@ def sampled_image(items: Sequence[Item], recipe: Recipe, progress: Progress | No
     values, valid, good = [], [], np.ones(n_bands, bool)
     for k, item in enumerate(chosen):
         try:
-            image = _like_first(first, read(item.path, **reading_of(recipe)), item)
+            image = _like_first(first, _opened(item, recipe), item)
             tiles = [_padded(image, block, side) for block in _tiles(image, side, n_tiles)]
         except UnmixError as error:
             warnings.warn(f"left out of the shared fit: {error}", UnmixWarning, stacklevel=2)
@@ -95,6 +97,11 @@ def sampled_image(items: Sequence[Item], recipe: Recipe, progress: Progress | No
 def _scene_endmembers(items: Sequence[Item], recipe: Recipe, progress: Progress | None) -> xr.Dataset:
     options = {name: value for name, value in recipe.options.items() if name not in ("bands", "exclude", "scale")}
     return find_endmembers(sampled_image(items, recipe, progress), recipe.n_endmembers, progress=progress, **options)
+
+
+def _opened(item: Item, recipe: Recipe) -> xr.DataArray:
+    image = read(item.path, **reading_of(recipe))
+    return image if item.mask is None else with_mask(image, read_mask(item.mask, image))
 
 
 def _first_readable(items: Sequence[Item], recipe: Recipe) -> xr.DataArray:
@@ -140,10 +147,15 @@ def _tiles(image: xr.DataArray, side: int, most: int) -> list[Block]:
     ]
 
 
+def _there(item: Item) -> list[Path]:
+    """Return an item's file, and its mask if it is there; where it is not, the item will fail by itself."""
+    return [item.path, *(path for path in item.inputs[1:] if path.exists())]
+
+
 def _key(items: Sequence[Item], recipe: Recipe) -> str:
     """Return by what a shared fit is known again: the recipe, and every input by size and time of change."""
     try:
-        files: list[Any] = [[one.as_dict() for one in fingerprints(item.path, content=False)] for item in items]
+        files: list[Any] = [[one.as_dict() for one in fingerprints(_there(item), content=False)] for item in items]
     except OSError as error:
         raise ReadError(f"{error.filename}: {error.strerror or error}.") from error
     return hashlib.sha256(as_json({"recipe": recipe.as_dict(), "files": files}).encode()).hexdigest()

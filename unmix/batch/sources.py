@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import OptionError
@@ -15,20 +15,29 @@ from ..readers import image_suffixes
 
 LOCK_NAME, MANIFEST_NAME, SHARED_NAME = "batch.lock", "manifest.jsonl", "shared_endmembers"
 _PATTERN = re.compile(r"[*?\[]")
+_NAME = "{name}"
 _LONGEST_PART = 255
 _LISTED_AT_MOST = 3
 
 
 @dataclass(frozen=True)
 class Item:
-    """One file of a batch and the name of its output folder, with ``/`` between folders."""
+    """One file of a batch, its mask if it has one, and the name of its output folder, with ``/`` between folders."""
 
     name: str
     path: Path
+    mask: Path | None = None
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Return what its outputs depend on: the file and its mask."""
+        return (self.path,) if self.mask is None else (self.path, self.mask)
 
 
 def list_items(
-    sources: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], out: str | os.PathLike[str]
+    sources: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    mask: str | None = None,
 ) -> list[Item]:
     """Return the items of a batch in the order of their names.
 
@@ -40,6 +49,9 @@ def list_items(
         pattern without wildcards; a file given by itself by its own name. Suffixes are left out.
     out : path
         Folder of the outputs, not looked through.
+    mask : str, optional
+        What the mask of each file is called, with ``{name}`` for the file's own name without suffixes; beside the file
+        unless it is an absolute path. Masks are no items.
 
     Returns
     -------
@@ -68,6 +80,8 @@ def list_items(
         for item in _items_of(os.fspath(source), out):
             found.setdefault(os.path.realpath(item.path), item)
     items = sorted(found.values(), key=lambda item: item.name)
+    if mask is not None:
+        items = _with_masks(items, mask)
     _refuse_bad_names(items)
     _refuse_collisions(items)
     return items
@@ -76,6 +90,13 @@ def list_items(
 def read_list(lines: Iterable[str]) -> list[str]:
     """Return the paths of a list, one a line; empty lines and lines that begin with ``#`` are left out."""
     return [line for line in (line.rstrip("\r\n") for line in lines) if line.strip() and not line.startswith("#")]
+
+
+def _with_masks(items: Sequence[Item], pattern: str) -> list[Item]:
+    """Return the items with their masks; a file that is the mask of another is no item."""
+    named = [replace(one, mask=one.path.parent / pattern.replace(_NAME, _name(Path(one.path.name)))) for one in items]
+    masks = {os.path.realpath(one.mask) for one in named if one.mask is not None}
+    return [one for one in named if os.path.realpath(one.path) not in masks]
 
 
 def _items_of(source: str, out: Path) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError
-from .fingerprint import same_input, same_outputs, size_of
+from .fingerprint import same_inputs, same_outputs, size_of
 from .manifest import Manifest, Record
 from .sources import Item
 
@@ -80,6 +80,6 @@ def _why(item: Item, record: Record | None, out: Path, configuration: str, conte
         return "done with other settings"
     if not same_outputs(record.get("outputs"), out / item.name, content=content):
         return "outputs missing or changed"
-    if not same_input(record.get("input"), item.path, content=content):
+    if not same_inputs(record.get("input"), item.inputs, content=content):
         return "input changed"
     return ""

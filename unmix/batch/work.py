@@ -19,11 +19,12 @@ import numpy as np
 import xarray as xr
 
 from ..blocks import Progress
-from ..errors import DataError, UnmixError, UnmixWarning
+from ..errors import DataError, ReadError, UnmixError, UnmixWarning
 from ..library_names import known_spectra, name_endmembers
 from ..pipeline import separate_stains, unmix
 from ..readers import read
 from ..readers.libraries import read_library
+from ..readers.mask import read_mask
 from ..scratch import scratch_beside
 from ..writers import default_formats, write
 from ..writers.commit import sync_folder, temporary_name
@@ -76,12 +77,14 @@ def do_item(task: Task, progress: Progress | None = None) -> Outcome:
 
 def _unmixed(task: Task, folder: Path, progress: Progress | None) -> dict[str, Any]:
     """Write the outputs of an item into a folder and return what the manifest says about them."""
-    before = fingerprints(task.item.path, content=task.content)
+    if task.item.mask is not None and not task.item.mask.is_file():
+        raise ReadError(f"{task.item.mask}: no such file; every input needs its mask.")
+    before = fingerprints(task.item.inputs, content=task.content)
     with scratch_beside(task.out):
         result = _result_of(task, progress)
         formats = task.recipe.formats or [one.name for one in default_formats(result) if one.name != "preview"]
         write(result, folder, formats=formats)
-    after = fingerprints(task.item.path, content=False)
+    after = fingerprints(task.item.inputs, content=False)
     if [(one.path, one.bytes, one.modified_ns) for one in before] != [
         (one.path, one.bytes, one.modified_ns) for one in after
     ]:
@@ -106,15 +109,17 @@ def _result_of(task: Task, progress: Progress | None) -> xr.Dataset:
     recipe = task.recipe
     options = {name: value for name, value in recipe.options.items() if name not in _READ_BY}
     image = read(task.item.path, **reading_of(recipe))
+    mask = None if task.item.mask is None else read_mask(task.item.mask, image)
+    options |= {"mask": mask, "progress": progress}
     if recipe.stains is not None:
-        return separate_stains(image, recipe.stains, stain_matrix=task.endmembers, progress=progress, **options)
+        return separate_stains(image, recipe.stains, stain_matrix=task.endmembers, **options)
     library = None if recipe.library is None else read_library(recipe.library, scale=recipe.library_scale)
     endmembers: Any = task.endmembers
     if endmembers is not None:
         image = _on_known_bands(image, endmembers)
     else:
         endmembers = known_spectra(library, recipe.known)
-    result = unmix(image, recipe.n_endmembers, endmembers=endmembers, progress=progress, **options)
+    result = unmix(image, recipe.n_endmembers, endmembers=endmembers, **options)
     return result if library is None else name_endmembers(result, library)
 
 

@@ -14,6 +14,7 @@ from .engine import engine
 from .flags import (
     Output,
     chosen_options,
+    endmembers_flag,
     engine_flags,
     format_flag,
     library_flags,
@@ -40,13 +41,7 @@ be done; 130 and 143 stopped by Ctrl-C or SIGTERM: run the same command again to
 @click.argument("files", nargs=-1)
 @click.option("--list", "listed", type=click.File(), help="Text file of inputs, one a line; - for standard input.")
 @click.option("--out", "-o", type=Output(), required=True, help="Folder: one folder an input in it.")
-@click.option(
-    "--endmembers",
-    "-n",
-    "n_endmembers",
-    type=click.IntRange(1),
-    help="How many endmembers to find in each [default: as many as 'unmix rank' suggests].",
-)
+@endmembers_flag
 @click.option("--stains", help="Separate these stains: two or three names, or a set such as H-DAB.")
 @click.option(
     "--endmembers-from",
@@ -54,6 +49,7 @@ be done; 130 and 143 stopped by Ctrl-C or SIGTERM: run the same command again to
     type=click.Path(path_type=Path),
     help="A result.nc whose endmembers are used for every input.",
 )
+@click.option("--mask", help="What the mask of each input is called: '{name}_mask.tif' is a file beside it.")
 @click.option("--shared-fit", is_flag=True, help="Find the endmembers once, in a sample of all inputs.")
 @library_flags
 @format_flag
@@ -137,6 +133,7 @@ def _recipe(given: dict[str, Any]) -> Any:
         library=given["library"],
         known=given["known"],
         library_scale=given["library_scale"],
+        mask=given["mask"],
         formats=given["formats"] or None,
         reading=source_keywords(given["key"], given["series"], given["level"], given["region"]),
         options=options,

@@ -89,6 +89,12 @@ def format_flag(command: Command) -> Command:
     return click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True, help=text)(command)
 
 
+def endmembers_flag(command: Command) -> Command:
+    """Add the flag that says how many endmembers an image has."""
+    text = "How many endmembers to find [default: as many as 'unmix rank' suggests]."
+    return click.option("--endmembers", "-n", "n_endmembers", type=click.IntRange(1), help=text)(command)
+
+
 def library_flags(command: Command) -> Command:
     """Add the flags that name a spectral library and say what it is for."""
     flags = [

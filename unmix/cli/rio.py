@@ -9,7 +9,15 @@ import click
 from rasterio.rio import options as rio_options
 
 from .console import progress_bar, reported
-from .flags import chosen_options, engine_flags, library_flags, option_flags, source_flags, source_keywords
+from .flags import (
+    chosen_options,
+    endmembers_flag,
+    engine_flags,
+    library_flags,
+    option_flags,
+    source_flags,
+    source_keywords,
+)
 
 _EPILOG = """Examples:
 
@@ -22,13 +30,7 @@ _EPILOG = """Examples:
 @click.command("unmix", epilog=_EPILOG, short_help="Find pure spectra and map how much of each is in every pixel.")
 @click.argument("files", nargs=-1, required=True, metavar="INPUT OUTPUT", type=click.Path(path_type=Path))
 @rio_options.output_opt
-@click.option(
-    "--endmembers",
-    "-n",
-    "n_endmembers",
-    type=click.IntRange(1),
-    help="How many endmembers to find [default: as many as 'unmix rank' suggests].",
-)
+@endmembers_flag
 @click.option("--spectra", type=click.Path(path_type=Path), help="Write the endmembers to this CSV file too.")
 @rio_options.overwrite_opt
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -13,6 +13,7 @@ from .engine import engine
 from .flags import (
     Output,
     chosen_options,
+    endmembers_flag,
     engine_flags,
     format_flag,
     library_flags,
@@ -35,13 +36,7 @@ _EPILOG = """Examples:
 
 @click.command("run", epilog=_EPILOG)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--endmembers",
-    "-n",
-    "n_endmembers",
-    type=click.IntRange(1),
-    help="How many endmembers to find [default: as many as 'unmix rank' suggests].",
-)
+@endmembers_flag
 @click.option("--out", "-o", type=Output(), required=True, help="Folder for the maps, tables and figure.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
 @library_flags

@@ -23,7 +23,7 @@ from ..blocks import Progress
 from ..errors import DataError
 from ..nmf.abundances import prepare_problem
 from ..nmf.subspace import Subspace
-from ..nmf.threads import thread_count
+from ..nmf.threads import each, thread_count
 from .robust import PixelAnchors, ProjectedPixels, lifted_anchors, linear_anchors, noise_following_anchors
 
 AVERAGING = (4.0, 1.0)
@@ -51,11 +51,13 @@ def competing_anchors(
     progress: Progress | None = None,
 ) -> list[Entry]:
     """Run every search, side by side on the threads; one that finds no r vertices does not compete."""
-    searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = []
+    searches: list[tuple[str, float, Callable[[], PixelAnchors]]] = [  # the longest first
+        ("adaptive", 0.0, partial(noise_following_anchors, pixels, space))
+    ]
     for amount in AVERAGING:
         searches.append((f"robust {amount:g}", amount, partial(lifted_anchors, pixels, share * amount)))
+    for amount in AVERAGING:
         searches.append((f"smoothed {amount:g}", amount, partial(linear_anchors, pixels, share * amount)))
-    searches.append(("adaptive", 0.0, partial(noise_following_anchors, pixels, space)))
     entries, refusal = [], DataError("no endmembers could be told apart; ask for fewer.")
     with ThreadPoolExecutor(thread_count(threads)) as pool:
         running = [pool.submit(search) for _, _, search in searches]
@@ -78,7 +80,11 @@ def competing_anchors(
 
 
 def best_entry(
-    entries: Sequence[Entry], spectra: Sequence[np.ndarray], additive: np.ndarray, space: Subspace
+    entries: Sequence[Entry],
+    spectra: Sequence[np.ndarray],
+    additive: np.ndarray,
+    space: Subspace,
+    threads: int | None = None,
 ) -> tuple[int, PixelAnchors]:
     """Return the place of the winner and its anchors, with every entry's score in the notes.
 
@@ -91,8 +97,12 @@ def best_entry(
     space : Subspace
         Its principal axes; says how much of what is left outside is noise.
     """
-    judged = additive[:: max(1, len(additive) // _JUDGED)]
-    outside = np.array([left_outside(np.maximum(E, 0), judged, space) for E in spectra])
+    judged = np.ascontiguousarray(additive[:: max(1, len(additive) // _JUDGED)])
+
+    def outside_of(E: np.ndarray) -> float:
+        return left_outside(np.maximum(E, 0), judged, space)
+
+    outside = np.array(each(outside_of, spectra, thread_count(threads)))
     whole = np.array([np.linalg.norm(np.maximum(E, 0), axis=1).min() > _NOTHING * np.abs(E).max() for E in spectra])
     outside = np.where(whole | ~whole.any(), outside, np.inf)  # bare glass is no stain
     close = np.flatnonzero(outside <= _AS_GOOD * outside.min())

@@ -17,8 +17,9 @@ import xarray as xr
 from ..blocks import Progress, gather_pixels
 from ..light.additive import Additive
 from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
-from ..nmf.anchors import grow_volume, smoothed_successive_projection
+from ..nmf.anchors import grow_volume, median_of_rows, smoothed_successive_projection
 from ..nmf.subspace import Subspace, subspace_of
+from ..nmf.threads import each, thread_count
 from ..options import Options
 from .projection import leading_directions, project_image, project_lattice
 
@@ -135,7 +136,12 @@ def median_spectra(
     values, valid = gather_pixels(image, np.concatenate(chosen), threads=options.threads, progress=progress)
     ends = np.cumsum([len(m) for m in chosen])[:-1]
     parts = zip(np.split(rule(values), ends), np.split(valid, ends), strict=True)
-    return np.array([np.median(spectra[keep].astype(np.float64), axis=0) for spectra, keep in parts])
+
+    def median(part: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        spectra, keep = part
+        return median_of_rows(spectra[keep])
+
+    return np.array(each(median, parts, thread_count(options.threads)))
 
 
 def members_a_vertex(n_valid: int, share: float) -> int:

@@ -20,6 +20,7 @@ from ..light.additive import Additive
 from ..light.noisy_bands import noisy_bands, warn_of_noisy_bands
 from ..nmf.refine import refine
 from ..nmf.subspace import Subspace, signal_subspace
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..result import Endmembers
 from .contest import best_entry, competing_anchors
@@ -79,16 +80,12 @@ def find_scene_endmembers(
         The image's bands, pixels or rank cannot carry so many endmembers; the message says how many they can.
     """
     _require_size(n_endmembers, len(rule.good), len(sample))
-    from threadpoolctl import threadpool_limits
-
     additive = rule(sample)
     judged = additive[:: max(1, len(additive) // _MOMENTS)]
-    space = signal_subspace(judged)
-    _require_rank(n_endmembers, space)
-    noisy = _noisy_bands(image, rule, space, len(judged))
-    with threadpool_limits(
-        limits=1, user_api="blas"
-    ):  # the searches share the threads; small products only wait for more
+    with one_blas_thread():  # products are small and share the threads: more only wait
+        space = signal_subspace(judged, options.threads)
+        _require_rank(n_endmembers, space)
+        noisy = _noisy_bands(image, rule, space, len(judged))
         found = _search(image, rule, space, additive, n_endmembers, options, progress)
     spectra, objective, notes = found.spectra, None, found.notes | ({"noisy_bands": noisy} if noisy else {})
     if options.refinement == "anchored":
@@ -132,7 +129,7 @@ def _search(
     entries = competing_anchors(pixels, space, options.anchor_fraction, options.threads, progress)
     spectra = median_spectra(image, rule, [m for e in entries for m in e.anchors.members], options, progress)
     by_entry = np.split(spectra, len(entries))
-    winner, anchors = best_entry(entries, by_entry, additive, space)
+    winner, anchors = best_entry(entries, by_entry, additive, space, options.threads)
     simplex = enclosing_simplex(pixels, anchors.members, additive, space)
     if simplex is not None:
         return Found(simplex.spectra, list(simplex.nearest[:, None]), [0] * r, simplex.notes)

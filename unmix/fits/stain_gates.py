@@ -7,6 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from .stain_one_colour import one_colour_pixels
+
 LEAST_DENSITY = 0.20
 LARGEST_DENSITY = 2.3
 BRIGHTER_THAN_WHITE = -0.1
@@ -62,6 +64,7 @@ def gate_pixels(
     if len(grey) and grey.mean() > GREY_IS_STAIN_SHARE:
         grey[:] = False  # dirt is a small part: this much grey is how stains of this slide look
     drop("gate_grey", grey)
+    drop("gate_one_colour", one_colour_pixels(density[kept]))
     return kept, counts
 
 

@@ -14,7 +14,7 @@ from ..blocks import Progress, sample_positions
 from ..errors import OptionError, UnmixWarning
 from ..light.additive import Additive
 from ..materials.stain_sets import StainSet, stain_set
-from ..materials.stains import nearest_stain
+from ..materials.stains import nearest_stain, reference_vectors
 from ..options import Options
 from ..result import Endmembers
 from .stain_noise import colour_scatter, weights_at_scatter
@@ -29,6 +29,7 @@ PALE_ONLY_DEGREES, PALE_ONLY_RATIO = 18.0, 0.5
 UNLIKE_REFERENCE_DEGREES = 30.0
 NAMING_MARGIN_DEGREES = 3.0
 REVERSED_MARGIN_DEGREES, REVERSED_RATIO = 3.0, 0.6
+EXCHANGED, EXCHANGED_MARGIN_DEGREES = {"eosin": "dab", "dab": "eosin"}, 3.0
 REFINED_PIXELS = 10_000
 
 _WEIGHTS = ("colour_scatter", "sparsity_used", "anchor_weight_used")
@@ -130,6 +131,9 @@ def find_stain_vectors(
 def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options) -> StainFit:
     """Fit the vectors of a stain set's stains to tissue pixels, of one slide or of several; warn where in doubt."""
     fit = _fit(tissue.density, chosen.matrix, options)
+    instead = _better_named(fit.vectors, chosen) if fit.flag == "none" else None
+    if instead is not None:
+        fit = replace(fit, flag="other stains likely", notes={**fit.notes, "instead": instead})
     if fit.flag != "none":
         warnings.warn(_explanation(fit, tissue, chosen), UnmixWarning, stacklevel=3)
     return replace(fit, notes=_notes(fit, tissue, chosen))
@@ -211,6 +215,18 @@ def _doubt(vectors: np.ndarray, references: np.ndarray) -> str:
     if naming_margin(vectors, references) < NAMING_MARGIN_DEGREES:
         return "naming uncertain"
     return "none"
+
+
+def _better_named(vectors: np.ndarray, chosen: StainSet) -> tuple[str, ...] | None:
+    """Return hematoxylin and DAB for hematoxylin and eosin, or the reverse, where the vectors fit those better."""
+    names = tuple(EXCHANGED.get(name, name) for name in chosen.stains)
+    if len(names) != 2 or names == chosen.stains or set(chosen.stains) == set(EXCHANGED):
+        return None
+    if not np.allclose(chosen.matrix, reference_vectors(chosen.stains)):
+        return None  # a laboratory's own vectors say what its stains look like
+    references = reference_vectors(names)
+    misfit = _misfit(vectors[_assignment(vectors, references)], references)
+    return names if misfit < _misfit(vectors, chosen.matrix) - EXCHANGED_MARGIN_DEGREES else None
 
 
 def _one_stain(density: np.ndarray, references: np.ndarray, corners: Corners) -> StainFit:
@@ -300,6 +316,12 @@ def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
             f"({reversed_misfit(fit.vectors, chosen.matrix):.0f} degrees off, not "
             f"{_misfit(fit.vectors, chosen.matrix):.0f}): the channels may be in the order blue, green, red. "
             "Give image[..., ::-1], or stain_matrix=."
+        )
+    if fit.flag == "other stains likely":
+        instead = fit.notes["instead"]
+        return (
+            f"the vectors found are nearer to {' and '.join(instead)} than to {listed}: the slide may hold those. "
+            f"Look at the maps, or give stains={instead}."
         )
     if fit.flag == "naming uncertain":
         return (

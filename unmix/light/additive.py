@@ -47,7 +47,7 @@ class Additive:
         """Turn recorded values (..., n_bands) into additive ones (n, n_good); a view where nothing has to change."""
         values = values.reshape(-1, values.shape[-1])
         if len(self.good) != self.n_bands:
-            values = values[:, self.good]
+            values = np.take(values, self.good, axis=1)  # rows stay rows: an index would return columns
         if self.quantity == "brightfield":
             assert self.white_point is not None
             return to_optical_density(values, self.white_point)
@@ -58,6 +58,11 @@ class Additive:
         if self.factor != 1.0:
             values = values * values.dtype.type(self.factor)
         return values
+
+    def leaves(self, values: np.ndarray) -> bool:
+        """Return whether recorded values (..., n_bands) are additive as they are."""
+        as_they_are = self.quantity != "brightfield" and self.background is None and self.factor == 1.0
+        return as_they_are and len(self.good) == self.n_bands and values.dtype in (np.float32, np.float64)
 
     def widen(self, spectra: np.ndarray) -> np.ndarray:
         """Put spectra over good bands (r, n_good) back on all bands (r, n_bands), NaN elsewhere."""

@@ -11,18 +11,20 @@ _TIMES_THE_REST = 10.0
 _LIGHT = ("reflectance", "radiance", "unknown")
 
 
-def refuse_fill_values(values: np.ndarray, quantity: str) -> None:
-    """Raise `DataError` where sampled pixels (n, n_good) are one number, ten times further from zero than all others.
+def refuse_fill_values(sample: np.ndarray, good: np.ndarray, quantity: str) -> None:
+    """Raise `DataError` where pixels (n, n_bands) are one number in all good bands, ten times as far out as all others.
 
     A dark edge of zeros and small negative pixels are left alone, and so are fewer than five bands, optical densities
     and counts, where a saturated pixel may well be the same number in every band.
     """
-    if quantity not in _LIGHT or values.shape[1] < _FEWEST_BANDS:
+    if quantity not in _LIGHT or len(good) < _FEWEST_BANDS:
         return
-    suspects = np.flatnonzero((values[:, 0] == values[:, -1]) & (values[:, 0] != 0))
-    constant = suspects[(values[suspects] == values[suspects, :1]).all(axis=1)]
-    if not len(constant) or len(constant) == len(values):
+    first = sample[:, good[0]]
+    suspects = np.flatnonzero((first == sample[:, good[-1]]) & (first != 0))
+    constant = suspects[(sample[suspects][:, good] == first[suspects, None]).all(axis=1)]
+    if not len(constant) or len(constant) == len(sample):
         return
+    values = sample[:, good]
     numbers = values[constant, 0].astype(np.float64)  # the smallest integer has no absolute value of its own type
     fill = numbers[np.abs(numbers).argmax()]
     filled = constant[numbers == fill]

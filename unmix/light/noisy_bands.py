@@ -54,7 +54,7 @@ def noisy_bands(covariance: np.ndarray, size: float) -> np.ndarray:
         return np.empty(0, np.int64)
     firm = covariance + _RIDGE * size * np.eye(n)
     noise = 1 / np.sqrt(np.diag(np.linalg.inv(firm)))
-    around = np.array([_median_around(noise, band) for band in range(n)])
+    around = _medians_around(noise)
     mostly_noise = noise >= _SHARE_OF_DEVIATION * np.sqrt(np.diag(firm))
     return np.flatnonzero((noise >= _TIMES_NEIGHBOURS * around) & mostly_noise)
 
@@ -81,6 +81,11 @@ def warn_of_noisy_bands(image: xr.DataArray, positions: np.ndarray) -> None:
     )
 
 
-def _median_around(noise: np.ndarray, band: int) -> float:
-    first = max(0, band - _NEIGHBOURS)
-    return float(np.median(np.delete(noise[first : band + _NEIGHBOURS + 1], band - first)))
+def _medians_around(noise: np.ndarray) -> np.ndarray:
+    """Return the median of the neighbours of every band, without the band itself."""
+    away = np.concatenate([np.arange(-_NEIGHBOURS, 0), np.arange(1, _NEIGHBOURS + 1)])
+    places = np.arange(len(noise))[:, None] + away
+    inside = (places >= 0) & (places < len(noise))
+    near = np.sort(np.where(inside, noise[np.clip(places, 0, len(noise) - 1)], np.inf), axis=1)
+    count, bands = inside.sum(axis=1), np.arange(len(noise))
+    return 0.5 * (near[bands, (count - 1) // 2] + near[bands, count // 2])

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..nmf.compiled import kernel
-from ..nmf.quadratic import solve_by_active_set, solve_by_table
+from ..nmf.compiled import exact_kernel, kernel
 
 SOLVED, CLEAR, INVALID = 0, 1, 2
 
 
 @kernel
-def row_states(i, valid, cells, down, across, states):
-    """Note for every pixel of row i whether it is solved, clear or invalid; return how many are solved and clear."""
+def row_states(i, where, states, before):
+    """Note for every pixel of row i whether it is solved, clear or invalid; return how many are solved and clear.
+
+    `before` are the numbers of the row before, which hold where nothing changes from one row to the next.
+    """
+    valid, cells, down, across = where
+    if len(valid) == 0 and i > 0 and (len(down) == 0 or down[i] == down[i - 1]):
+        return before
     if len(down) == 0:
         states[:] = SOLVED
-    elif i == 0 or down[i] != down[i - 1] or len(valid) > 0:
+    else:
         row = cells[down[i]]
         for j in range(len(states)):
             states[j] = row[across[j]]
@@ -39,107 +44,136 @@ def fill_unsolved(states, maps, i):
 
 
 @kernel
-def row_in_frame(row, frame, p, q, n):
-    """Sum the coordinates of a row (w, 3) of light in the frame of two stains."""
-    for j in range(len(row)):
-        red, green, blue = row[j, 0], row[j, 1], row[j, 2]
-        p[j] = frame[0, red, 0] + frame[1, green, 0] + frame[2, blue, 0]
-        q[j] = frame[0, red, 1] + frame[1, green, 1] + frame[2, blue, 1]
-        n[j] = frame[0, red, 2] + frame[1, green, 2] + frame[2, blue, 2]
+def row_densities(row, table, densities):
+    """Look up the optical density (3, w) of a row (w, 3) of light."""
+    for channel in range(3):
+        of_value = table[channel]
+        for j in range(len(row)):
+            densities[channel, j] = of_value[row[j, channel]]
+
+
+@exact_kernel
+def row_in_frame(densities, frame, p, q, n):
+    """Turn densities (3, w) into coordinates in a frame (3, 3), an axis a row."""
+    p0, p1, p2 = frame[0, 0], frame[0, 1], frame[0, 2]
+    q0, q1, q2 = frame[1, 0], frame[1, 1], frame[1, 2]
+    n0, n1, n2 = frame[2, 0], frame[2, 1], frame[2, 2]
+    for j in range(len(p)):
+        x, y, z = densities[0, j], densities[1, j], densities[2, j]
+        p[j] = p0 * x + p1 * y + p2 * z
+        q[j] = q0 * x + q1 * y + q2 * z
+        n[j] = n0 * x + n1 * y + n2 * z
+
+
+@exact_kernel
+def of_two(x, y, z, angle):
+    """Solve one pixel for two unit stains an `angle` (cosine, sine, 1 / sine) apart; also return the squared residual.
+
+    Its coordinates are along the first stain, beside it in the plane of both, and across that plane.
+    """
+    cos, sin, stretch = angle
+    zero = np.float32(0.0)
+    along, beside = cos * x + sin * y, sin * x - cos * y
+    only_first, only_second = y < zero, beside < zero
+    first = max(x, zero) if only_first else (zero if only_second else beside * stretch)
+    second = zero if only_first else (max(along, zero) if only_second else y * stretch)
+    across = y if only_first else (beside if only_second else zero)
+    behind = min(x, zero) if only_first else (min(along, zero) if only_second else zero)
+    return first, second, z * z + across * across + behind * behind
+
+
+@exact_kernel
+def root_mean(rest):
+    """Return the root mean square over three channels of a squared residual."""
+    return np.sqrt(rest * np.float32(1.0 / 3.0))
 
 
 @kernel
-def row_of_two(states, p, q, n, cos, sin, first, second, residual):
-    """Solve a row for two unit stains `cos`, `sin` apart; return the sums of squared residuals and densities."""
-    zero, third = np.float32(0.0), np.float32(1.0 / 3.0)
+def row_of_two(states, densities, stains, work, maps, i):
+    """Solve row i of maps for two unit stains; return the sums of squared residuals and densities."""
+    frames, angles, _ = stains
+    p, q, n = work[0], work[1], work[2]
+    row_in_frame(densities, frames[0], p, q, n)
+    first, second, residual = maps[0, i], maps[1, i], maps[2, i]
+    angle = angles[0, 0], angles[0, 1], angles[0, 2]
+    zero = np.float32(0.0)
     misfit, energy = zero, zero
     for j in range(len(p)):
-        x, y, z = p[j], q[j], n[j]
-        along, beside = cos * x + sin * y, sin * x - cos * y
-        only_first, only_second = y < zero, beside < zero
-        a = beside / sin
-        b = y / sin
-        first[j] = max(x, zero) if only_first else (zero if only_second else a)
-        second[j] = zero if only_first else (max(along, zero) if only_second else b)
-        across = y if only_first else (beside if only_second else zero)
-        behind = min(x, zero) if only_first else (min(along, zero) if only_second else zero)
-        rest = z * z + across * across + behind * behind
-        residual[j] = np.sqrt(rest * third)
+        first[j], second[j], rest = of_two(p[j], q[j], n[j], angle)
+        residual[j] = root_mean(rest)
         counts = states[j] == SOLVED
         misfit += rest if counts else zero
-        energy += x * x + y * y + z * z if counts else zero
+        energy += p[j] * p[j] + q[j] * q[j] + n[j] * n[j] if counts else zero
     return misfit, energy
 
 
 @kernel
-def solve_two(values, valid, cells, down, across, frame, cos, sin, maps):
-    """Fill maps (3, h, w) of two unit stains from values (h, w, 3); see `LightTables.solve`.
+def row_of_three(states, densities, stains, work, maps, i):
+    """Solve row i of maps for three unit stains; return the sums of squared residuals and densities.
 
-    The frame is orthonormal: along the first stain, beside it in the plane of both, and across that plane, so that
-    nothing is lost to rounding where the residual is small.
+    A pixel inside their cone is explained whole; one outside is nearest to one of the three faces.
     """
+    frames, angles, inverse = stains
+    p, q, n, best = work[0], work[1], work[2], work[3]
+    zero = np.float32(0.0)
+    row_in_frame(densities, inverse, maps[0, i], maps[1, i], maps[2, i])
+    n_outside = 0
+    for j in range(len(p)):
+        outside = min(maps[0, i, j], min(maps[1, i, j], maps[2, i, j])) < zero
+        best[j] = np.float32(np.inf) if outside else zero
+        n_outside += outside
+    if n_outside > 0:
+        for k in range(3):
+            row_in_frame(densities, frames[k], p, q, n)
+            angle = angles[k, 0], angles[k, 1], angles[k, 2]
+            nearest_face(p, q, n, angle, best, maps[k, i], maps[(k + 1) % 3, i], maps[(k + 2) % 3, i])
+    misfit, energy = zero, zero
+    residual = maps[3, i]
+    for j in range(len(p)):
+        residual[j] = root_mean(best[j])
+        counts = states[j] == SOLVED
+        misfit += best[j] if counts else zero
+        x, y, z = densities[0, j], densities[1, j], densities[2, j]
+        energy += x * x + y * y + z * z if counts else zero
+    return misfit, energy
+
+
+@exact_kernel
+def nearest_face(p, q, n, angle, best, first, second, absent):
+    """Take the answer of two of three stains wherever it leaves less than the best so far."""
+    for j in range(len(p)):
+        a, b, rest = of_two(p[j], q[j], n[j], angle)
+        better = rest < best[j]
+        first[j] = a if better else first[j]
+        second[j] = b if better else second[j]
+        absent[j] = np.float32(0.0) if better else absent[j]
+        best[j] = rest if better else best[j]
+
+
+@kernel
+def solve_row(light, states, table, stains, work, maps, i):
+    """Fill row i of maps (r + 1, h, w) from light (w, 3); return the sums of squared residuals and densities."""
+    densities = work[4:]
+    row_densities(light, table, densities)
+    if len(maps) == 3:
+        return row_of_two(states, densities, stains, work, maps, i)
+    return row_of_three(states, densities, stains, work, maps, i)
+
+
+@kernel
+def solve(values, where, table, stains, maps):
+    """Fill maps (r + 1, h, w) of two or three unit stains from values (h, w, 3); see `LightTables.solve`."""
     h, w, _ = values.shape
-    p, q, n = np.empty(w, np.float32), np.empty(w, np.float32), np.empty(w, np.float32)
-    states = np.zeros(w, np.uint8)
-    misfit, energy, n_solved, n_clear = 0.0, 0.0, 0, 0
+    work, states = np.empty((7, w), np.float32), np.zeros(w, np.uint8)
+    misfit, energy, n_solved, n_clear, solved, clear = 0.0, 0.0, 0, 0, 0, 0
     for i in range(h):
-        solved, clear = row_states(i, valid, cells, down, across, states)
+        solved, clear = row_states(i, where, states, (solved, clear))
         if solved > 0:
-            row_in_frame(values[i], frame, p, q, n)
-            rest, size = row_of_two(states, p, q, n, cos, sin, maps[0, i], maps[1, i], maps[2, i])
+            rest, size = solve_row(values[i], states, table, stains, work, maps, i)
             misfit += rest
             energy += size
         if solved < w:
             fill_unsolved(states, maps, i)
         n_solved += solved
         n_clear += clear
-    return misfit, energy, n_solved, n_clear
-
-
-@kernel
-def solve_three(values, valid, cells, down, across, products, squares, G, inverse, T, t, maps):
-    """Fill maps (4, h, w) of three stains from values (h, w, 3); see `LightTables.solve`."""
-    h, w, _ = values.shape
-    r = len(G)
-    f, a, g = np.empty(r), np.empty(r), np.empty(r)
-    z, L, passive = np.empty(r + 3), np.empty((r, r)), np.empty(r, np.bool_)
-    states = np.zeros(w, np.uint8)
-    misfit, energy, n_solved, n_clear = 0.0, 0.0, 0, 0
-    for i in range(h):
-        solved, clear = row_states(i, valid, cells, down, across, states)
-        n_solved += solved
-        n_clear += clear
-        fill_unsolved(states, maps, i)
-        for j in range(w):
-            if states[j] != SOLVED:
-                continue
-            red, green, blue = values[i, j, 0], values[i, j, 1], values[i, j, 2]
-            size = squares[0, red] + squares[1, green] + squares[2, blue]
-            for k in range(r):
-                f[k] = products[0, red, k] + products[1, green, k] + products[2, blue, k]
-            inside = True
-            for k in range(r):
-                s = 0.0
-                for m in range(r):
-                    s += inverse[k, m] * f[m]
-                a[k] = s
-                inside = inside and s >= 0.0
-            if not inside:
-                found = solve_by_table(f, T, t, False, (1 << r) - 1, z)
-                if found < 0:
-                    solve_by_active_set(G, f, False, a, g, z, passive, L)
-                else:
-                    for k in range(r):
-                        a[k] = z[k] if (found >> k) & 1 else 0.0
-            rest = size
-            for k in range(r):
-                s = -2 * f[k]
-                for m in range(r):
-                    s += G[k, m] * a[m]
-                rest += a[k] * s
-                maps[k, i, j] = a[k]
-            rest = max(rest, 0.0)
-            maps[r, i, j] = np.sqrt(rest / 3)
-            misfit += rest
-            energy += size
     return misfit, energy, n_solved, n_clear

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiled import kernel
-from .kernels import dot_rows
+from .kernels import dot_rows, subtract_mixtures
 from .quadratic import solve_best_subset, solve_by_active_set, solve_by_table
 
 UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
@@ -150,31 +150,23 @@ def _solve_slowly(G, f, summed, z):
 def residual_of_rows(X, valid, E, A, residual, squares):
     """Write the root mean square of X[i] - A[i] E over the bands, NaN where A is, and the sum of squares of X[i].
 
-    E has rows of zeros up to a multiple of four. Rows that are not valid get NaN, in A too.
+    E is padded for `subtract_mixtures`. Rows that are not valid get NaN, in A too.
     """
     n, b = X.shape
-    r = A.shape[1]
-    zero = X.dtype.type(0.0)
-    rest = np.empty(b, X.dtype)
-    for i in range(n):
-        if not valid[i] or np.isnan(A[i, 0]):
-            A[i] = np.nan
-            residual[i], squares[i] = np.nan, 0.0
-            continue
-        size, left = zero, zero
-        for j in range(b):
-            rest[j] = X[i, j]
-            size += X[i, j] * X[i, j]
-        for k in range(0, r, 4):
-            a0 = A[i, k]
-            a1 = A[i, k + 1] if k + 1 < r else zero
-            a2 = A[i, k + 2] if k + 2 < r else zero
-            a3 = A[i, k + 3] if k + 3 < r else zero
+    work = np.empty((4, b), X.dtype)
+    for top in range(0, n, 4):
+        subtract_mixtures(X, top, n, A.T, E, work)
+        for u in range(min(4, n - top)):
+            i = top + u
+            if not valid[i] or np.isnan(A[i, 0]):
+                A[i] = np.nan
+                residual[i], squares[i] = np.nan, 0.0
+                continue
+            size, left = X.dtype.type(0.0), X.dtype.type(0.0)
             for j in range(b):
-                rest[j] -= a0 * E[k, j] + a1 * E[k + 1, j] + a2 * E[k + 2, j] + a3 * E[k + 3, j]
-        for j in range(b):
-            left += rest[j] * rest[j]
-        residual[i], squares[i] = np.sqrt(left / b), size
+                size += X[i, j] * X[i, j]
+                left += work[u, j] * work[u, j]
+            residual[i], squares[i] = np.sqrt(left / b), size
 
 
 @kernel

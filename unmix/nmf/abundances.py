@@ -90,10 +90,10 @@ class AbundanceProblem:
         return float(sums[0]), float(sums[1]), int(sums[2]), int(sums[3])
 
     def _matrices(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return E with rows of zeros up to a multiple of four, and Q', in the dtype of X."""
-        E = np.zeros((-(-len(self.E) // 4) * 4, X.shape[1]), X.dtype)
-        E[: len(self.E)] = self.E
-        return E, np.ascontiguousarray(self.Q.T, X.dtype)
+        """Return E as the kernels want it, and Q', in the dtype of X."""
+        from .kernels import padded_endmembers
+
+        return padded_endmembers(self.E, X.dtype), np.ascontiguousarray(self.Q.T, X.dtype)
 
     @property
     def _programme(self) -> Programme:

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .anchors import median_of_rows
+
 _CONFIDENCE = 2.0
 _REACH = 3.0
 _MOST_SHARE = 0.01
 _NOISE_EXPONENT = 0.75
 _SWEEPS = 5
+_LOOK = 4096
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def lift_at_equal_brightness(Y: np.ndarray, mean: np.ndarray) -> BrightnessLift:
     Z = Y / g[..., None]
     flat, weight = Z.reshape(-1, r), np.minimum(1.0, g.ravel()) ** 2
     known = np.isfinite(flat[:, 0])
-    centre = np.median(flat[known], axis=0)
+    centre = median_of_rows(flat[known])
     centred = flat[known] - centre
     covariance = (centred * weight[known, None]).T @ centred / weight[known].sum()
     values, vectors = np.linalg.eigh(covariance)
@@ -108,18 +111,17 @@ def adaptive_anchors(lift: BrightnessLift, noise: float, misfit: float) -> Adapt
     """
     k = lift.F.shape[2]
     spread = lift.whiten @ lift.whiten.T
-    F = filter_by_noise(lift.F, lift.relative_noise, noise * spread)
-    flat = F.reshape(-1, k)
-    Z = np.column_stack([flat, np.ones(len(flat))])
-    nu = lift.relative_noise.ravel()
-    known = np.isfinite(flat[:, 0])
-    typical = float(np.median(nu[known]))
+    flat = filter_by_noise(lift.F, lift.relative_noise, noise * spread).reshape(-1, k)
+    known = np.flatnonzero(np.isfinite(flat[:, 0]))
+    nu = lift.relative_noise.ravel()[known]
+    typical = float(np.median(nu))
     S = np.zeros((k + 1, k + 1))
     S[:k, :k] = (noise / 4 + misfit) * spread
-    search = _Search(Z, S, np.where(known, typical * (nu / typical) ** _NOISE_EXPONENT, np.nan), int(known.sum()))
-    vertices, members = search.project_successively()
-    vertices, members = search.grow(vertices, members)
-    return AdaptiveAnchors(vertices, members, _noise_of_coordinates(vertices, S, typical))
+    search = _Search(
+        np.column_stack([flat[known], np.ones(len(known))]), S, typical * (nu / typical) ** _NOISE_EXPONENT
+    )
+    vertices, members = search.grow(*search.project_successively())
+    return AdaptiveAnchors(vertices, [known[rows] for rows in members], _noise_of_coordinates(vertices, S, typical))
 
 
 def judge_simplex(lift: BrightnessLift, vertices: np.ndarray, noise: float, misfit: float) -> JudgedSimplex:
@@ -168,23 +170,20 @@ def filter_by_noise(F: np.ndarray, relative_noise: np.ndarray, noise: np.ndarray
 
 @dataclass(frozen=True)
 class _Search:
-    """Lifted points Z (n, r), their noise: covariance S (r, r) times a size a point, NaN where invalid."""
+    """Lifted points Z (n, r), their noise: covariance S (r, r) times a size a point (n,)."""
 
     Z: np.ndarray
     S: np.ndarray
     size: np.ndarray
-    n_valid: int
 
     def farthest(self, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the median of the pixels that go as far as the farthest within the noise, and those pixels."""
         sigma = float(np.sqrt(direction @ self.S @ direction))
-        score = np.nan_to_num(self.Z @ direction - _CONFIDENCE * sigma * self.size, nan=-np.inf)
-        most = min(self.n_valid, max(5, int(_MOST_SHARE * self.n_valid)))
-        rows = np.argpartition(-score, most - 1)[:most]
-        rows = rows[np.lexsort((rows, -score[rows]))]
+        score = self.Z @ direction - _CONFIDENCE * sigma * self.size
+        rows = _highest(score, max(5, int(_MOST_SHARE * len(score))))
         reach = _REACH * sigma * float(np.median(self.size[rows[:5]]))
         rows = rows[score[rows] >= score[rows[0]] - reach]
-        return np.median(self.Z[rows], axis=0), rows
+        return median_of_rows(self.Z[rows]), rows
 
     def project_successively(self) -> tuple[np.ndarray, list[np.ndarray]]:
         r = self.Z.shape[1]
@@ -193,7 +192,7 @@ class _Search:
         for step in range(r):
             noise = np.sqrt(max(0.0, float(np.trace(P @ self.S @ P))) / (r - step))
             rest = self.Z @ P
-            start = np.nan_to_num(np.linalg.norm(rest, axis=1) - _CONFIDENCE * noise * self.size, nan=-np.inf)
+            start = np.sqrt(np.einsum("ij,ij->i", rest, rest)) - _CONFIDENCE * noise * self.size
             direction = rest[int(np.argmax(start))]
             vertex, rows = self.farthest(direction / max(float(np.linalg.norm(direction)), 1e-300))
             vertices.append(vertex)
@@ -204,16 +203,27 @@ class _Search:
 
     def grow(self, vertices: np.ndarray, members: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
         vertices, members = vertices.copy(), list(members)
-        for _ in range(_SWEEPS):
-            moved = False
-            for k in range(len(vertices)):
-                direction = np.linalg.inv(vertices)[:, k]
-                best = 1.0 + 1e-9
-                for sign in (1.0, -1.0):
-                    vertex, rows = self.farthest(sign * direction)
-                    if abs(vertex @ direction) > best:
-                        best, moved = abs(float(vertex @ direction)), True
-                        vertices[k], members[k] = vertex, rows
-            if not moved:
+        r, still = len(vertices), -1  # vertices looked at since one moved, itself not counted
+        for turn in range(_SWEEPS * r):
+            k, still = turn % r, still + 1
+            direction = np.linalg.inv(vertices)[:, k]
+            best = 1.0 + 1e-9
+            for sign in (1.0, -1.0):
+                vertex, rows = self.farthest(sign * direction)
+                if abs(vertex @ direction) > best:
+                    best, still = abs(float(vertex @ direction)), 0
+                    vertices[k], members[k] = vertex, rows
+            if still >= r - 1:
                 break
         return vertices, members
+
+
+def _highest(score: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the `count` highest scores, highest first; a strided look bounds what has to be ordered."""
+    step = max(1, len(score) // _LOOK)
+    look = score[::step]
+    place = max(0, len(look) - 1 - (2 * count // step + 16))
+    rows = np.flatnonzero(score >= np.partition(look, place)[place])
+    if len(rows) < count:
+        rows = np.arange(len(score))
+    return rows[np.lexsort((rows, -score[rows]))][:count]

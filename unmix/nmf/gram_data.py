@@ -85,16 +85,16 @@ class FullBands:
         self.energy = sum(energy(X[i : i + self.strip]) for i in range(0, self.n, self.strip))
 
     def prepare(self, E: np.ndarray) -> np.ndarray:
-        """Return E with rows of zeros up to a multiple of four."""
-        padded = np.zeros((-(-len(E) // 4) * 4, E.shape[1]), self.dtype)
-        padded[: len(E)] = E
-        return padded
+        """Return E with rows of zeros, as the kernels want it."""
+        from .kernels import padded_endmembers
+
+        return padded_endmembers(E, self.dtype)
 
     def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
         """Write E X[start:stop]' into T (r, stop - start)."""
-        from .refine_kernels import targets_of_rows
+        from .kernels import dot_rows
 
-        targets_of_rows(self.X, start, stop, prepared, T)
+        dot_rows(self.X[start:stop], prepared[: len(T)], T[:, : stop - start].T)
 
     def blank(self, r: int) -> np.ndarray:
         """Return zeros (r, n_bands)."""
@@ -102,9 +102,9 @@ class FullBands:
 
     def gather(self, prepared: np.ndarray, M: np.ndarray, start: int, stop: int, out: np.ndarray) -> float:
         """Add M R of these rows to out and return their |R|^2."""
-        from .refine_kernels import gather_rows
+        from .full_band_kernels import ROWS, gather_rows
 
-        work, sums = np.empty((4, self.X.shape[1]), self.dtype), np.empty((len(M), self.X.shape[1]), self.dtype)
+        work, sums = np.empty((ROWS, self.X.shape[1]), self.dtype), np.empty_like(prepared)
         return float(gather_rows(self.X, start, stop, M, prepared, work, sums, out))
 
     def complete(self, gathered: np.ndarray, error: float, gram: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, float]:

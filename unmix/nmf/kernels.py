@@ -9,40 +9,70 @@ from .compiled import kernel
 
 @kernel
 def dot_rows(X, axes, out):
-    """Write out = X axes' for rows X (n, b) and axes (k, b): two rows and four axes at a time, to share loads."""
-    n, b = X.shape
-    k = axes.shape[0]
-    zero = X.dtype.type(0.0)
-    for i in range(0, n - n % 2, 2):
-        m = 0
-        while m + 4 <= k:
-            s0, s1, s2, s3, t0, t1, t2, t3 = zero, zero, zero, zero, zero, zero, zero, zero
+    """Write out = X axes' (n, k) for rows X (n, b) and axes (k, b).
+
+    Four rows by three axes at a time: what is loaded is used several times while it is in a register. Places beyond the
+    last row or axis repeat it and are written twice.
+    """
+    last, end = len(X) - 1, len(axes) - 1
+    b, zero = X.shape[1], X.dtype.type(0.0)
+    for i in range(0, last + 1, 4):
+        i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+        for k in range(0, end + 1, 3):
+            k1, k2 = min(k + 1, end), min(k + 2, end)
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            t0, t1, t2, t3 = zero, zero, zero, zero
+            u0, u1, u2, u3 = zero, zero, zero, zero
             for j in range(b):
-                x, y = X[i, j], X[i + 1, j]
-                s0 += axes[m, j] * x
-                s1 += axes[m + 1, j] * x
-                s2 += axes[m + 2, j] * x
-                s3 += axes[m + 3, j] * x
-                t0 += axes[m, j] * y
-                t1 += axes[m + 1, j] * y
-                t2 += axes[m + 2, j] * y
-                t3 += axes[m + 3, j] * y
-            out[i, m], out[i, m + 1], out[i, m + 2], out[i, m + 3] = s0, s1, s2, s3
-            out[i + 1, m], out[i + 1, m + 1], out[i + 1, m + 2], out[i + 1, m + 3] = t0, t1, t2, t3
-            m += 4
-        while m < k:
-            s0, t0 = zero, zero
-            for j in range(b):
-                s0 += axes[m, j] * X[i, j]
-                t0 += axes[m, j] * X[i + 1, j]
-            out[i, m], out[i + 1, m] = s0, t0
-            m += 1
-    for i in range(n - n % 2, n):
-        for m in range(k):
-            s0 = zero
-            for j in range(b):
-                s0 += axes[m, j] * X[i, j]
-            out[i, m] = s0
+                e, f, g = axes[k, j], axes[k1, j], axes[k2, j]
+                x0, x1, x2, x3 = X[i, j], X[i1, j], X[i2, j], X[i3, j]
+                s0 += e * x0
+                s1 += e * x1
+                s2 += e * x2
+                s3 += e * x3
+                t0 += f * x0
+                t1 += f * x1
+                t2 += f * x2
+                t3 += f * x3
+                u0 += g * x0
+                u1 += g * x1
+                u2 += g * x2
+                u3 += g * x3
+            out[i, k], out[i1, k], out[i2, k], out[i3, k] = s0, s1, s2, s3
+            out[i, k1], out[i1, k1], out[i2, k1], out[i3, k1] = t0, t1, t2, t3
+            out[i, k2], out[i1, k2], out[i2, k2], out[i3, k2] = u0, u1, u2, u3
+
+
+@kernel
+def subtract_mixtures(X, i, stop, M, E, work):
+    """Write X - M'E of four rows from i to work (4, b), zeros from `stop` on.
+
+    M (r, n); E has rows of zeros up to a multiple of three, `padded_endmembers`.
+    """
+    last, b = len(M) - 1, X.shape[1]
+    i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
+    w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
+    for j in range(b):
+        w0[j], w1[j], w2[j], w3[j] = X[i, j], X[i1, j], X[i2, j], X[i3, j]
+    for k in range(0, last + 1, 3):
+        k1, k2 = min(k + 1, last), min(k + 2, last)
+        a0, a1, a2, a3 = M[k, i], M[k, i1], M[k, i2], M[k, i3]
+        c0, c1, c2, c3 = M[k1, i], M[k1, i1], M[k1, i2], M[k1, i3]
+        d0, d1, d2, d3 = M[k2, i], M[k2, i1], M[k2, i2], M[k2, i3]
+        for j in range(b):
+            e, f, g = E[k, j], E[k + 1, j], E[k + 2, j]
+            w0[j] -= a0 * e + c0 * f + d0 * g
+            w1[j] -= a1 * e + c1 * f + d1 * g
+            w2[j] -= a2 * e + c2 * f + d2 * g
+            w3[j] -= a3 * e + c3 * f + d3 * g
+    work[stop - i :] = 0.0
+
+
+def padded_endmembers(E: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return E (r, b) with rows of zeros up to a multiple of three, for `subtract_mixtures`."""
+    padded = np.zeros((-(-len(E) // 3) * 3, E.shape[1]), dtype)
+    padded[: len(E)] = E
+    return padded
 
 
 @kernel
@@ -52,6 +82,20 @@ def project_rows(X, axes, offset, out):
     for i in range(len(out)):
         for k in range(out.shape[1]):
             out[i, k] -= offset[k]
+
+
+@kernel
+def project_places(X, places, axes, out):
+    """Write out[i] = axes @ X[places[i]]; a few rows at a time are copied together in the cache."""
+    n, b = len(places), X.shape[1]
+    near = np.empty((16, b), X.dtype)
+    for top in range(0, n, len(near)):
+        size = min(len(near), n - top)
+        for u in range(size):
+            place = places[top + u]
+            for j in range(b):
+                near[u, j] = X[place, j]
+        dot_rows(near[:size], axes, out[top : top + size])
 
 
 @kernel

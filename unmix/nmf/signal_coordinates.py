@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError
+from .threads import one_blas_thread
 
 _BLOCK = 1 << 19
 _TIE = 1e-12
@@ -69,9 +70,7 @@ class Moments:
 
 def moments_of(X: np.ndarray) -> Moments:
     """Return the moments of the rows of X (n, b) that are finite and not zero."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         return _moments(X)
 
 
@@ -140,17 +139,13 @@ def first_largest(values: np.ndarray, tie: float = _TIE) -> int:
 
 def eigenvalues(matrix: np.ndarray) -> np.ndarray:
     """Return the eigenvalues of a symmetric matrix, largest first, never negative."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         return np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0.0)
 
 
 def _leading(matrix: np.ndarray, count: int) -> np.ndarray:
     """Return the leading eigenvectors (count, b), each with its largest entry positive."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         axes = np.linalg.eigh(matrix)[1][:, ::-1].T[:count]
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
     return axes * signs[:, None]

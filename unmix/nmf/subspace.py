@@ -9,10 +9,14 @@ their own. Second moments come from a sample and are taken in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from .threads import each, thread_count
+
 _RANK_TOLERANCE = 1e-11
+_LOOK, _PART = 256, 2048
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Subspace:
         size = max(float(self.variances[0]), float(self.mean @ self.mean))
         return int((self.variances > _RANK_TOLERANCE * size).sum())
 
-    @property
+    @cached_property
     def covariance(self) -> np.ndarray:
         """Covariance of the sample, shape (n_bands, n_bands)."""
         return (self.axes.T * self.variances) @ self.axes
@@ -59,16 +63,19 @@ class Subspace:
         return self.mean + (Z[:, :k] * np.sqrt(self.variances[:k])) @ self.axes[:k]
 
 
-def signal_subspace(sample: np.ndarray) -> Subspace:
-    """Return the mean and the principal axes of a sample (n, n_bands), in float64."""
-    n_bands = sample.shape[1]
-    mean = sample.mean(axis=0, dtype=np.float64)
-    covariance = np.zeros((n_bands, n_bands))
-    rows = max(1, 4_000_000 // n_bands)
-    for top in range(0, len(sample), rows):
-        centred = sample[top : top + rows] - mean
-        covariance += centred.T @ centred
-    return subspace_of(mean, covariance / len(sample))
+def signal_subspace(sample: np.ndarray, threads: int | None = None) -> Subspace:
+    """Return the mean and principal axes of a sample (n, n_bands), in float64; the same at any number of threads."""
+    n = len(sample)
+    near = sample[:: max(1, n // _LOOK)].mean(axis=0, dtype=np.float64)
+
+    def moments(top: int) -> tuple[np.ndarray, np.ndarray]:
+        rest = sample[top : top + _PART].astype(np.float64)
+        rest -= near
+        return rest.sum(axis=0), rest.T @ rest
+
+    parts = each(moments, range(0, n, _PART), thread_count(threads))
+    off = sum(first for first, _ in parts) / n
+    return subspace_of(near + off, sum(second for _, second in parts) / n - np.outer(off, off))
 
 
 def subspace_of(mean: np.ndarray, covariance: np.ndarray) -> Subspace:

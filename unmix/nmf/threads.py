@@ -1,17 +1,24 @@
-"""Threads over spans of rows, for calls that are given a whole matrix; blocks of an image have threads of their own."""
+"""Threads for calls that are given a whole matrix; blocks of an image have threads of their own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import OptionError
 
+T = TypeVar("T")
+Item = TypeVar("Item")
+
 _SPANS_A_THREAD = 4
-_LEAST_ROWS = 2_000
+_LEAST_ROWS = 8_000
+"""Rows to solve that are worth a thread."""
 
 
 def thread_count(threads: int | None) -> int:
@@ -24,12 +31,47 @@ def thread_count(threads: int | None) -> int:
     return int(threads)
 
 
-def over_rows(work: Callable[[slice], None], n_rows: int, threads: int) -> None:
-    """Call ``work(rows)`` for spans that cover all rows; work that releases the interpreter lock runs side by side."""
-    count = min(_SPANS_A_THREAD * threads, n_rows // _LEAST_ROWS)
+def over_rows(work: Callable[[slice], None], n_rows: int, threads: int, least: int = _LEAST_ROWS) -> None:
+    """Call ``work(rows)`` for spans that cover all rows; work that releases the interpreter lock runs side by side.
+
+    A span has at least `least` rows: with fewer a thread costs more than it gains.
+    """
+    count = min(_SPANS_A_THREAD * threads, n_rows // least)
     if threads == 1 or count < 2:
         return work(slice(0, n_rows))
     edges = np.linspace(0, n_rows, count + 1).astype(np.int64).tolist()
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, map(slice, edges[:-1], edges[1:])))
     return None
+
+
+def each(work: Callable[[Item], T], items: Iterable[Item], threads: int) -> list[T]:
+    """Return ``work(item)`` of every item, in order; side by side, with one BLAS thread each, as more only spin."""
+    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, items))
+
+
+class _Limit:
+    """How many are inside `one_blas_thread`, and what puts BLAS back when the last has left."""
+
+    lock = threading.Lock()
+    inside = 0
+    restore: Callable[[], Any]
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread, for the whole process: the first to enter sets it, the last to leave puts it back."""
+    with _Limit.lock:
+        if _Limit.inside == 0:
+            from threadpoolctl import threadpool_limits
+
+            _Limit.restore = threadpool_limits(limits=1, user_api="blas").restore_original_limits
+        _Limit.inside += 1
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.inside -= 1
+            if _Limit.inside == 0:
+                _Limit.restore()

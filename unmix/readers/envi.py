@@ -46,13 +46,18 @@ def read(path: Path, request: Request) -> xr.DataArray:
     header_path, data_path = partners(path)
     header = read_header(header_path)
     _refuse_other_types(header)
-    layout = layout_of(header)
-    _check_size(data_path, layout, header)
-    size = (layout.lines, layout.samples, layout.bands)
-    raw = RawFile.cube(data_path, layout.offset, layout.dtype, size, layout.stored)
+    raw = raw_cube(header, data_path)
     _warn_if_swapped(raw, header)
-    described = described_as_line(describe(header, layout.bands, request), header, data_path)
+    described = described_as_line(describe(header, raw.shape[2], request), header, data_path)
     return make_image(path, raw, described, request)
+
+
+def raw_cube(header: Header, data: Path) -> RawFile:
+    """Return the numbers of a cube as they are stored; the data file must hold exactly what the header says."""
+    layout = layout_of(header)
+    _check_size(data, layout, header)
+    size = (layout.lines, layout.samples, layout.bands)
+    return RawFile.cube(data, layout.offset, layout.dtype, size, layout.stored)
 
 
 def partners(path: Path) -> tuple[Path, Path]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,13 @@ from ..conventions.grid_mapping import plain_text
 from ..errors import ReadError
 from .limits import check_decoded_size
 from .naming import one_line, shown
+from .stored_cube import StoredCube
 
 _MAX_OBJECTS = 10_000
 
 
-@dataclass
-class Hdf5Cube:
-    """A dataset of an HDF5 file as (y, x, band); `axes` are the dataset's axes that hold them, -1 for no bands."""
-
-    path: str
-    name: str
-    dtype: np.dtype
-    stored_shape: tuple[int, ...]
-    axes: tuple[int, int, int]
-    grain: tuple[int, int]
+class Hdf5Cube(StoredCube):
+    """A dataset of an HDF5 file as (y, x, band)."""
 
     @classmethod
     def of(cls, dataset: Any, path: Path, axes: tuple[int, int, int]) -> Hdf5Cube:
@@ -56,26 +48,11 @@ class Hdf5Cube:
         dtype = np.dtype(np.uint8) if dataset.dtype.kind == "b" else dataset.dtype
         return cls(str(path), dataset.name, dtype, shape, (len(shape) - 2, len(shape) - 1, -1), grain)
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        y, x, b = (1 if axis < 0 else self.stored_shape[axis] for axis in self.axes)
-        return y, x, b
-
-    def read(self, rows: slice, columns: slice, bands: slice) -> np.ndarray:
-        wanted: list[slice | int] = [0] * len(self.stored_shape)
-        for axis, span in zip(self.axes, (rows, columns, bands), strict=True):
-            if axis >= 0:
-                wanted[axis] = span
+    def stored(self, window: tuple[Any, ...]) -> np.ndarray:
         with opened(Path(self.path)) as file:
             dataset = file[self.name]
             check_stored_here(dataset, Path(self.path))
-            part = dataset[tuple(wanted)]
-        if self.axes[2] < 0:
-            part, kept = part[..., None], [*sorted(self.axes[:2]), -1]
-        else:
-            kept = sorted(self.axes)
-        order = tuple(kept.index(axis) for axis in self.axes)
-        return np.ascontiguousarray(part.transpose(order)).astype(self.dtype.newbyteorder("="), copy=False)
+            return np.asarray(dataset[window])
 
 
 @contextmanager

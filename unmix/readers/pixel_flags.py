@@ -15,14 +15,16 @@ from .window import Physical, Raw
 
 @dataclass(frozen=True)
 class PixelFlags:
-    """Pixels with any of `bits` set in any band of a layer, or with one of `values`.
+    """Pixels with any of `bits` set in any band of a layer, or with one of `values`; and those that `also` marks.
 
-    ``bits=-1`` marks every value that is not zero.
+    ``bits=-1`` marks every value that is not zero. `bands` are the ones that are looked at, all when not given.
     """
 
     layer: Raw
     bits: int = 0
     values: tuple[int, ...] = ()
+    bands: tuple[int, ...] | None = None
+    also: PixelFlags | None = None
 
     def marked(self, size: tuple[int, int], window: tuple[int, int, int, int]) -> Any:
         """Return a lazy array (y, x) of bool over a window of an image of this size."""
@@ -31,9 +33,14 @@ class PixelFlags:
             raise ReadError(
                 f"{shown(self.layer.path)}: a layer of flags is {found}; the image is {size[0]} x {size[1]}."
             )
-        n = self.layer.shape[2]
-        flags = lazy_array(Physical(self.layer, window, tuple(range(n)), np.ones(n, bool)))
-        return flags.map_blocks(_marked, self.bits, self.values, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+        bands = self.bands or tuple(range(self.layer.shape[2]))
+        if max(bands) >= self.layer.shape[2]:
+            raise ReadError(
+                f"{shown(self.layer.path)} has {self.layer.shape[2]} bands of flags; {max(bands) + 1} are needed."
+            )
+        flags = lazy_array(Physical(self.layer, window, bands, np.ones(len(bands), bool)))
+        marks = flags.map_blocks(_marked, self.bits, self.values, drop_axis=2, dtype=bool, meta=np.empty((0, 0), bool))
+        return marks if self.also is None else marks | self.also.marked(size, window)
 
 
 def _marked(flags: np.ndarray, bits: int, values: tuple[int, ...]) -> np.ndarray:

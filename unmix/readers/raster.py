@@ -1,8 +1,8 @@
 """GeoTIFF and JPEG 2000 by rasterio: tiles or strips read window by window, with CRS, scale, offset and nodata.
 
 The driver is chosen by the file's content and named to GDAL, so nothing disguised is opened. Of the files beside it
-(``.aux.xml``, ``.ovr``) only the metadata of an EnMAP or DESIS scene is looked at. Every window opens the file anew:
-GDAL datasets may not be shared between threads.
+(``.aux.xml``, ``.ovr``) only the metadata and the quality layers of an EnMAP or DESIS scene are looked at. Every window
+opens the file anew: GDAL datasets may not be shared between threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..errors import OptionError, ReadError, UnmixWarning
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
-from .products.dlr_scene import described_with, metadata_of
+from .products.dlr_scene import described_with, marked_pixels, metadata_of
 from .request import Request
 
 _TIFF_STARTS = (b"II", b"MM")
@@ -68,7 +68,16 @@ def read(path: Path, request: Request) -> xr.DataArray:
     metadata = metadata_of(path)
     if metadata is not None:
         described = described_with(described, metadata, raw.shape[2])
+        if overview is None:
+            described.empty, described.cloud = marked_pixels(path, layer_of)
     return make_image(path, raw, described, request)
+
+
+def layer_of(path: Path) -> RasterFile:
+    """Return a raster beside an image, whose place is that of the image."""
+    driver = driver_of(path)
+    with opened(path, driver, None, placed=False) as dataset:
+        return raw_of(dataset, path, driver, None, placed=not dataset.transform.is_identity)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Whole slides through OpenSlide: MIRAX, Leica SCN, Ventana BIF, Sakura, Zeiss CZI and whatever else it knows.
 
 TIFF slides (SVS, NDPI, Philips, OME-TIFF) are read by `tiff`, whose pixels are the same and cost a third; it hands over
-what it cannot do. A slide is opened anew for every window, so tasks carry a path and never a handle. MIRAX is the one
-format that keeps its pixels in a folder beside the file.
+what it cannot do. Every thread opens a slide once and keeps it open as long as the image is in use; what is sent to
+other processes carries a path and no handle. MIRAX is the one format that keeps its pixels in a folder beside the file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,21 @@ class SlideLevel:
     downsample: tuple[float, float]
     background: tuple[int, int, int]
 
+    def __post_init__(self) -> None:
+        self._own = threading.local()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SlideLevel, tuple(getattr(self, one.name) for one in fields(self))
+
     @property
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint8)
 
     def read(self, rows: slice, columns: slice, bands: slice) -> np.ndarray:
-        import openslide
-
         size = columns.stop - columns.start, rows.stop - rows.start
         place = round(columns.start * self.downsample[1]), round(rows.start * self.downsample[0])
         check_decoded_size(self.path, (*size, 4), self.dtype, "one window")
-        with openslide.OpenSlide(self.path) as slide:
-            pixels = np.asarray(slide.read_region(place, self.level, size))
+        pixels = np.asarray(self._slide().read_region(place, self.level, size))
         values = np.ascontiguousarray(pixels[:, :, bands])
         seen = pixels[:, :, 3]
         if seen.min() < 255:
@@ -55,6 +59,14 @@ class SlideLevel:
             light = values * share + np.asarray(self.background, np.float32)[bands] * (1 - share)
             values = np.rint(light).astype(np.uint8)
         return values
+
+    def _slide(self) -> Any:
+        """Return this thread's open slide; it is closed when the level is let go."""
+        import openslide
+
+        if not hasattr(self._own, "slide"):
+            self._own.slide = openslide.OpenSlide(self.path)
+        return self._own.slide
 
 
 def read(path: Path, request: Request) -> xr.DataArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ _UM_PER_UNIT = {
 _RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0}
 _NDPI_FLUORESCENCE = 65434
 _OME = "{*}"
+_ZEN_CHANNEL = re.compile(r"\bChS\d+\b(?:-T\d+)?\W{1,4}(\d{3,4}(?:\.\d+)?)\s*(?:nm)?\s*$")
+_LIGHT_NM = (300.0, 1200.0)
 
 
 def describe(file: Any, series: Any, level: Any, n_bands: int, band_axis: str) -> Description:
@@ -89,6 +92,7 @@ def _ome(file: Any, series: Any, n_bands: int, band_axis: str) -> Description:
     names = [channel.get("Name") or channel.get("ID") or f"channel {k}" for k, channel in enumerate(channels)]
     described.band_names = names
     emission = np.array([_emission(channel) for channel in channels])
+    emission = emission if np.isfinite(emission).any() else named_wavelengths(names)
     if np.isfinite(emission).any():
         described.wavelengths = emission
     marks = ("fluorescence", "laserscanningconfocal", "spectralimaging", "multiphoton", "twophoton", "spinningdisk")
@@ -130,7 +134,26 @@ def _imagej(file: Any, series: Any, n_bands: int) -> Description:
     labels = about.get("Labels")
     names = [str(label) for label in labels] if isinstance(labels, (list, tuple)) and len(labels) == n_bands else None
     size = None if unit is None else _resolution(series.levels[0].keyframe, unit)
-    return Description(band_names=names, pixel_size=size)
+    described = Description(band_names=names, pixel_size=size)
+    wavelengths = named_wavelengths(names or [])
+    if np.isfinite(wavelengths).any():
+        described.wavelengths, described.quantity = wavelengths, "counts"
+    return described
+
+
+def named_wavelengths(names: Sequence[str]) -> np.ndarray:
+    """Return the wavelengths in nm that ZEN writes into the names of a spectral detector's channels, else NaN.
+
+    ``ChS1: 415`` or ``ChS1-T1 415 nm``, every channel one, in ascending or descending order.
+    """
+    unknown = np.full(len(names), np.nan)
+    found = [_ZEN_CHANNEL.search(name) for name in names]
+    if len(names) < 2 or not all(found):
+        return unknown
+    wavelengths = np.array([float(one.group(1)) for one in found if one is not None])
+    steps = np.diff(wavelengths)
+    light = (wavelengths >= _LIGHT_NM[0]).all() and (wavelengths <= _LIGHT_NM[1]).all()
+    return wavelengths if light and ((steps > 0).all() or (steps < 0).all()) else unknown
 
 
 def _resolution(page: Any, unit: float | None = None) -> tuple[float, float] | None:

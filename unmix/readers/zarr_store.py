@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
 from .request import Request
+from .stored_cube import StoredCube
 
 _MOST_FILES, _MOST_JSON, _MOST_BANDS = 10_000, 4_000_000, 100_000
 _SAFE_CODECS = {
@@ -35,30 +35,11 @@ _SAFE_CODECS = {
 }  # fmt: skip
 
 
-@dataclass
-class ZarrCube:
-    """An array of a store as (y, x, band); `axes` are the array's axes that hold them."""
+class ZarrCube(StoredCube):
+    """An array of a store as (y, x, band)."""
 
-    path: str
-    name: str
-    dtype: np.dtype
-    stored_shape: tuple[int, ...]
-    axes: tuple[int, int, int]
-    grain: tuple[int, int]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        y, x, b = (self.stored_shape[axis] for axis in self.axes)
-        return y, x, b
-
-    def read(self, rows: slice, columns: slice, bands: slice) -> np.ndarray:
-        wanted: list[slice | int] = [0] * len(self.stored_shape)
-        for axis, span in zip(self.axes, (rows, columns, bands), strict=True):
-            wanted[axis] = span
-        part = np.asarray(_opened(Path(self.path))[self.name][tuple(wanted)])
-        kept = sorted(self.axes)
-        order = tuple(kept.index(axis) for axis in self.axes)
-        return np.ascontiguousarray(part.transpose(order)).astype(self.dtype.newbyteorder("="), copy=False)
+    def stored(self, window: tuple[Any, ...]) -> np.ndarray:
+        return np.asarray(_opened(Path(self.path))[self.name][window])
 
 
 def read(path: Path, request: Request) -> xr.DataArray:

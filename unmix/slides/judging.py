@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from ..blocks import Block, Progress, map_blocks, sample_positions
+from ..blocks import Block, Progress, load_block, map_blocks, sample_positions
 from ..image import as_image, pixel_size
+from ..light.beer_lambert import optical_density_table
 from ..light.white_point import estimate_white_point
 from ..readers.pyramid import Pyramid, pixels_of, pyramid_of
 from ..result import Endmembers
@@ -24,7 +25,7 @@ _FIT_MICROMETRES = 1.1
 _TILE, _TILES = 512, 48
 _TISSUE_DENSITY = 0.06
 _TISSUE_TILE = 0.3
-_BRIGHT, _LEAST_GLASS, _WHITE_SAMPLE = 0.8, 0.005, 200_000
+_BRIGHT, _LEAST_GLASS, _WHITE_SAMPLE, _OVERVIEW_SAMPLE = 0.8, 0.005, 200_000, 500_000
 _MARGIN = 2
 
 
@@ -37,7 +38,7 @@ class Judged:
     image : DataArray
         Tiles of tissue, one below the other, in memory.
     overview : ndarray, shape (n, band)
-        Pixels of a small level.
+        A sample of the pixels of a small level.
     glass : Glass
         Where there is no tissue.
     notes : dict
@@ -79,7 +80,7 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     small = _overview_level(pyramid)
     if small is None or image.dtype.kind != "u":
         return None
-    overview = pyramid.open(small).values
+    overview = _read_level(pyramid.open(small))
     tissue = _tissue(overview)
     fine = _fit_level(image, pyramid)
     corners = _tissue_tiles(tissue, pyramid.shapes[fine])
@@ -91,7 +92,8 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     }  # fmt: skip
     scale = full[0] / level[0], full[1] / level[1]
     glass = Glass(~_grown(tissue, _MARGIN), full)
-    return Judged(tiles, overview.reshape(-1, 3), glass, notes, corners, scale)
+    seen = overview.reshape(-1, 3)
+    return Judged(tiles, seen[sample_positions(len(seen), _OVERVIEW_SAMPLE)], glass, notes, corners, scale)
 
 
 def _overview_level(pyramid: Pyramid) -> int | None:
@@ -114,42 +116,55 @@ def _fit_level(image: xr.DataArray, pyramid: Pyramid) -> int:
     return max([k for k, step in enumerate(steps) if step <= _FIT_MICROMETRES], default=pyramid.level)
 
 
+def _read_level(level: xr.DataArray) -> np.ndarray:
+    """Return the light (h, w, band) of a small level."""
+    height, width = level.shape[:2]
+    return load_block(level, Block(slice(0, height), slice(0, width)))[0]
+
+
 def _tissue(overview: np.ndarray) -> np.ndarray:
     """Return where a small picture of a slide (h, w, 3) is darker than its glass, bool (h, w)."""
+    from .tissue_kernel import denser
+
     flat = overview.reshape(-1, 3)
-    white = estimate_white_point(flat[sample_positions(len(flat), _WHITE_SAMPLE)]).values
-    bright = flat[(flat >= _BRIGHT * white).all(axis=1)]
-    if len(bright) < _LEAST_GLASS * len(flat):
+    sample = flat[sample_positions(len(flat), _WHITE_SAMPLE)]
+    white = estimate_white_point(sample).values
+    bright = sample[(sample >= _BRIGHT * white).all(axis=1)]
+    if len(bright) < _LEAST_GLASS * len(sample):
         return np.ones(overview.shape[:2], bool)
     glass = np.array([np.bincount(channel).argmax() for channel in bright.T], np.float64)
-    density = np.zeros(overview.shape[:2])
-    for channel, light in enumerate(glass):
-        table = np.log(light / np.maximum(np.arange(np.iinfo(overview.dtype).max + 1), 0.5))
-        density += np.maximum(table, 0.0)[overview[:, :, channel]] ** 2
-    tissue: np.ndarray = density > _TISSUE_DENSITY**2
+    density = np.maximum(optical_density_table(overview.dtype, glass), 0.0)
+    tissue = np.empty(overview.shape[:2], bool)
+    denser(overview, density**2, np.float32(_TISSUE_DENSITY**2), tissue)
     return tissue
 
 
 def _grown(tissue: np.ndarray, margin: int) -> np.ndarray:
     """Return tissue with a margin of cells around it."""
-    from scipy.ndimage import maximum_filter
-
-    return maximum_filter(tissue, 2 * margin + 1)
+    across, grown = tissue.copy(), tissue.copy()
+    for k in range(1, margin + 1):
+        across[:, k:] |= tissue[:, :-k]
+        across[:, :-k] |= tissue[:, k:]
+    grown[...] = across
+    for k in range(1, margin + 1):
+        grown[k:] |= across[:-k]
+        grown[:-k] |= across[k:]
+    return grown
 
 
 def _tissue_tiles(tissue: np.ndarray, level: tuple[int, int]) -> np.ndarray:
     """Return upper left corners (n, 2) of tiles with tissue, spread evenly over the slide, at a level."""
     rows, columns = (np.arange(0, max(1, size - _TILE + 1), _TILE) for size in level)
-    total = np.zeros((tissue.shape[0] + 1, tissue.shape[1] + 1))
-    total[1:, 1:] = tissue.cumsum(axis=0).cumsum(axis=1)
     y0, y1 = _edges(rows, tissue.shape[0], level[0])
     x0, x1 = _edges(columns, tissue.shape[1], level[1])
-    inside = total[np.ix_(y1, x1)] - total[np.ix_(y0, x1)] - total[np.ix_(y1, x0)] + total[np.ix_(y0, x0)]
+    down = np.stack([tissue[a:b].sum(axis=0, dtype=np.int64) for a, b in zip(y0, y1, strict=True)])
+    total = np.pad(down.cumsum(axis=1), ((0, 0), (1, 0)))
+    inside = total[:, x1] - total[:, x0]
     share = inside / ((y1 - y0)[:, None] * (x1 - x0))
     least = min(_TISSUE_TILE, float(share.max()))
-    down, across = np.nonzero(share >= least)
-    chosen = sample_positions(len(down), _TILES)
-    return np.stack([rows[down[chosen]], columns[across[chosen]]], axis=1)
+    held, across = np.nonzero(share >= least)
+    chosen = sample_positions(len(held), _TILES)
+    return np.stack([rows[held[chosen]], columns[across[chosen]]], axis=1)
 
 
 def _edges(starts: np.ndarray, n_cells: int, size: int) -> tuple[np.ndarray, np.ndarray]:

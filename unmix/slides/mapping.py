@@ -1,50 +1,76 @@
-"""The maps of a whole slide: blocks along its tiles, only what holds tissue decoded, kept as 16-bit codes."""
+"""The maps of a whole slide: its tissue is decoded and solved once for the sums, and again where maps are read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
-from ..abundance_maps import OnBlock, SolvedBlocks, Sums, facts_of, say_scratch, solve_blocks, summed, told_of_blocks
-from ..blocks import Block, Progress, map_blocks
+from ..abundance_maps import OnBlock, SolvedBlocks, Sums, facts_of, solve_blocks, summed, told_of_blocks
+from ..blocks import Block, Progress, load_block, map_blocks
 from ..light.additive import Additive
 from ..light.tables import ClearCells, LightTables, light_tables
 from ..nmf.abundances import abundance_problem
 from ..options import Options
 from ..readers.pyramid import Pyramid, pyramid_of
 from ..result import Endmembers
-from ..scratch import memory_budget, scratch_folder
+from ..stores import LARGEST_NUMBER, PER_UNIT
+from ..stores.overview import Overview
 from ..stores.slide_maps import SlideMaps
 from .glass import Glass
 
 _BLOCK = 1024
+_STRIP_VALUES = 1 << 15
 
 
-@dataclass(frozen=True)
-class _Mapper:
-    """What every block of a slide is solved by, and where its maps go."""
+@dataclass(frozen=True, eq=False)
+class _Solver:
+    """Solves any window of a slide: only what holds tissue is decoded, glass is zero."""
+
+    image: xr.DataArray
+    tables: LightTables
+    glass: Glass
+    grain: tuple[int, int]
+
+    def __call__(self, rows: slice, columns: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """Yield the maps of the tissue in a window, a few rows at a time, while they are in the processor's cache."""
+        block = self.glass.around_tissue(Block(rows, columns), self.grain)
+        if block is None:
+            return
+        values, valid = load_block(self.image, block)
+        clear, (height, width) = self.glass.cells_of(block), block.shape
+        n_rows = min(height, max(1, _STRIP_VALUES // width))
+        buffer = np.empty((len(self.tables.E) + 1, n_rows, width), np.float32)
+        for first in range(0, height, n_rows):
+            strip = slice(first, min(first + n_rows, height))
+            maps = buffer if strip.stop - first == n_rows else np.empty((len(buffer), strip.stop - first, width), "f4")
+            cells = ClearCells(clear.cells, clear.down[strip], clear.across)
+            self.tables.solve(values[strip], valid[strip], cells, maps)
+            yield slice(block.rows.start + first, block.rows.start + strip.stop), block.columns, maps
+
+
+@dataclass(frozen=True, eq=False)
+class _Summer:
+    """Solves every block once, adds it to the small picture, and keeps nothing else of it."""
 
     tables: LightTables
     glass: Glass
-    store: SlideMaps
+    overview: Overview
     tell: Callable[[Block], None]
 
     def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> Sums:
-        clear, sums = self.glass.cells_of(block), []
-
-        def solve(rows: slice, maps: np.ndarray) -> None:
-            cells = ClearCells(clear.cells, clear.down[rows], clear.across)
-            misfit, squares, n_solved, n_clear = self.tables.solve(values[rows], valid[rows], cells, maps)
-            sums.append(Sums(misfit, squares, n_solved, 0, n_clear))
-
-        self.store.put(block.rows, block.columns, solve)
+        part = self.overview.part(*block.window)
+        misfit, squares, n_solved, n_clear = self.tables.add_to(
+            (part.totals, part.n_invalid, part.largest), values, valid, self.glass.cells_of(block),
+            place=part.place, per_unit=PER_UNIT, most=LARGEST_NUMBER,
+        )  # fmt: skip
+        self.overview.add(part, *block.window)
         self.tell(block)
-        return summed(sums, 0)
+        return Sums(misfit, squares, n_solved, 0, n_clear)
 
 
 def map_slide(
@@ -75,7 +101,7 @@ def map_slide(
     glass : Glass
         Where it shows nothing.
     out : path, optional
-        Where the result will be written: the maps are kept on that disk until then.
+        Where the result will be written; maps that are not solved from tables are kept on that disk until then.
     on_block : callable, optional
         Told of every window that is finished; see `OnBlock`.
 
@@ -83,7 +109,8 @@ def map_slide(
     -------
     SolvedBlocks
         ``abundances`` (r, y, x) and ``residual`` (y, x), float32 and lazy. Two or three stains in 8-bit light are
-        exact to 0.0005; anything else is solved as other images are.
+        summed now and solved again from the slide wherever their maps are read; anything else is solved and kept as
+        other images are.
     """
     quantity = image.attrs["quantity"]
     constraint = options.constraint_for(quantity)
@@ -95,30 +122,16 @@ def map_slide(
     edges = slide_grid((height, width), pyramid)
     blocks = [Block(rows, columns) for rows in _spans(edges[0]) for columns in _spans(edges[1])]
     tissue = [part for block in blocks if (part := glass.around_tissue(block, pyramid.grain)) is not None]
-    store = _store((len(found.names) + 1, height, width), edges, tissue, options, out)
-    maps = {"abundances": store.lazy(slice(0, len(found.names))), "residual": store.lazy(len(found.names))}
-    mapper = _Mapper(tables, glass, store, told_of_blocks(on_block, image, found, maps, constraint))
-    sums = map_blocks(mapper, image, blocks=tissue, stage="abundances", threads=options.threads, progress=progress)
+    overview = Overview((len(found.names) + 1, height, width))
+    slide = SlideMaps(edges, _Solver(image, tables, glass, pyramid.grain), overview)
+    maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
+    summer = _Summer(tables, glass, overview, told_of_blocks(on_block, image, found, maps, constraint))
+    sums = map_blocks(summer, image, blocks=tissue, stage="abundances", threads=options.threads, progress=progress)
     total = summed(sums, height * width - _pixels(tissue))
     counts = {
         "n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(tissue),
     }  # fmt: skip
     return SolvedBlocks(maps, facts_of(total, image, divided=False) | counts)
-
-
-def _store(
-    shape: tuple[int, int, int],
-    edges: tuple[np.ndarray, np.ndarray],
-    tissue: list[Block],
-    options: Options,
-    out: str | os.PathLike[str] | None,
-) -> SlideMaps:
-    """Return where the maps go: on the disk of the output, else in the folder for temporary files."""
-    filled = _pixels(tissue) / (shape[1] * shape[2])
-    needed, budget = int(2 * shape[0] * _pixels(tissue)), memory_budget(options.memory)
-    if out is None and needed > budget:
-        say_scratch(needed, budget, scratch_folder())
-    return SlideMaps(shape, edges, scratch_folder(out), filled=filled)
 
 
 def _spans(edges: np.ndarray) -> list[slice]:

@@ -1,6 +1,7 @@
-"""Maps of slides that are kept on disk while a run goes on, as 16-bit codes."""
+"""Maps of slides that are solved when they are read, and the small picture of them that is kept."""
 
 PER_UNIT = 1024
-"""Code of a concentration of one: codes are 0.001 apart, a quarter of what one step of 8-bit light can tell."""
+"""What a concentration of one adds to an overview: its steps are a quarter of what one step of 8-bit light can tell."""
 
-INVALID_CODE, LARGEST_CODE = 65535, 65534
+LARGEST_NUMBER = 65535
+"""The most that one pixel adds."""

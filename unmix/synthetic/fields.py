@@ -48,17 +48,19 @@ def fibres(rng: np.random.Generator, angle: np.ndarray, *, thickness: float, len
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     noise = gaussian_filter(rng.standard_normal(angle.shape), thickness)
-    along = np.stack([np.sin(angle), np.cos(angle)])
-    start = np.indices(angle.shape).astype(np.float64)
-    limit = np.array(angle.shape)[:, None, None] - 1
+    sine, cosine = np.sin(angle), np.cos(angle)
+    height, width = angle.shape
     total = noise.copy()
     stride = max(1.0, thickness)
     for sense in (1.0, -1.0):
-        place, heading = start.copy(), sense * along
+        y, x = np.indices(angle.shape).astype(np.float64)
+        dy, dx = sense * sine, sense * cosine
         for _ in range(int(length / stride)):
-            nearest = np.clip(np.rint(place), 0, limit).astype(np.int64)
-            local = along[:, nearest[0], nearest[1]]
-            heading = np.where((local * heading).sum(axis=0) < 0, -local, local)
-            place = place + stride * heading
-            total += map_coordinates(noise, place, order=1, mode="reflect")
+            row, column = (np.rint(y).clip(0, height - 1), np.rint(x).clip(0, width - 1))
+            nearest = (row * width + column).astype(np.intp)
+            here_y, here_x = sine.take(nearest), cosine.take(nearest)
+            turned = np.where(here_y * dy + here_x * dx < 0, -1.0, 1.0)
+            dy, dx = turned * here_y, turned * here_x
+            y, x = y + stride * dy, x + stride * dx
+            total += map_coordinates(noise, (y, x), order=1, mode="reflect")
     return (total - total.mean()) / total.std()

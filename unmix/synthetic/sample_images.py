@@ -61,14 +61,6 @@ def make_samples(folder: str | os.PathLike[str], *, overwrite: bool = False) -> 
     ------
     WriteError
         A file exists and `overwrite` is not set, or cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from unmix.synthetic.sample_images import make_samples
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     sorted(path.name for path in make_samples(folder))[:2]
-    ['cells_lambda.tif', 'cells_lambda.truth.npz']
     """
     folder = Path(folder)
     existing = [name for name in SAMPLE_FILES if (folder / name).exists()]

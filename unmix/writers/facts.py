@@ -12,6 +12,7 @@ import xarray as xr
 
 from ..image import pixel_size as size_of_pixel
 from ..materials.colours import endmember_colours
+from ..options import RESOURCES
 from ..quantity import QUANTITIES, UNITS
 
 _MICROMETRES = {
@@ -34,6 +35,17 @@ def provenance(result: xr.Dataset) -> dict[str, Any]:
     except (TypeError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def lasting_provenance(result: xr.Dataset) -> dict[str, Any]:
+    """Return the provenance without what differs between runs that agree: when, how long, on how much machine.
+
+    With it the same input gives the same file, byte for byte; ``result.nc`` and Zarr keep the whole.
+    """
+    told = {key: value for key, value in provenance(result).items() if key not in ("created", "seconds")}
+    if isinstance(told.get("options"), dict):
+        told["options"] = {key: value for key, value in told["options"].items() if key not in RESOURCES}
+    return told
 
 
 def quantity(result: xr.Dataset) -> str:

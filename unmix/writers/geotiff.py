@@ -20,7 +20,7 @@ import xarray as xr
 from ..ground_grid import on_the_ground
 from ..result import as_json
 from .commit import commit
-from .facts import affine, crs_wkt, labels, provenance, quantity, source_path
+from .facts import affine, crs_wkt, labels, lasting_provenance, quantity, source_path
 
 _TILE = 256
 
@@ -30,7 +30,7 @@ def write_abundances(result: xr.Dataset, path: Path, *, overwrite: bool = False)
 
     The coordinate reference system and the transform, rotated or not, are kept; a result without either becomes a
     plain TIFF. Maps made in the geometry of a sensor are laid out on the ground by its lookup table. Dataset tags hold
-    the version of unmix, the options and the whole provenance.
+    the version of unmix, the options and the provenance.
     """
     return _write_maps(result, "abundances", path, overwrite)
 
@@ -93,7 +93,7 @@ def _profile(result: xr.Dataset, maps: xr.DataArray) -> dict[str, Any]:
 
 def _tags(result: xr.Dataset, maps: xr.DataArray) -> dict[str, str]:
     """Return what the file says about how it was made."""
-    told = provenance(result)
+    told = lasting_provenance(result)
     versions = told.get("versions")
     version = versions.get("unmix", "") if isinstance(versions, dict) else ""
     options = told.get("options")
@@ -103,7 +103,7 @@ def _tags(result: xr.Dataset, maps: xr.DataArray) -> dict[str, str]:
         "unmix_options": as_json(options) if isinstance(options, dict) else "",
         "unmix_quantity": quantity(result),
         "unmix_units": str(maps.attrs.get("units", "")),
-        "unmix_provenance": str(result.attrs["provenance"]),
+        "unmix_provenance": as_json(told),
     }
     return {key: value for key, value in tags.items() if value}
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..conventions.cf_convention import with_cf, without_cf
+from ..conventions.cf_convention import with_cf
 from .commit import commit
 from .facts import source_path
 from .held_file import HeldFile
+from .netcdf_file import NetcdfFile, attributes, dimensions, values_of
 
 CHUNK = 512
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What a file must hold: attributes, small variables, and of every map its dimensions and checksums of strips."""
+
+    attrs: dict[Any, Any]
+    small: dict[str, xr.Variable]
+    maps: dict[str, tuple[tuple[str, ...], dict[Any, Any], list[int]]]
 
 
 def write_netcdf(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -22,47 +34,13 @@ def write_netcdf(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> 
     `unmix.open_result` gives back a Dataset identical to `result`.
     """
 
-    def fill(temporary: Path) -> None:
+    def fill(temporary: Path) -> _Written:
         with HeldFile(temporary) as held:
-            _fill(held, with_cf(result.drop_encoding()))
+            written = _fill(held, with_cf(result.drop_encoding()))
             held.raise_error()
+        return written
 
-    def differences(temporary: Path, _: None) -> str:
-        options: dict[str, Any] = {"decode_coords": "all", "decode_times": False, "decode_timedelta": False}
-        with xr.open_dataset(temporary, engine="h5netcdf", **options) as found:
-            return ", ".join(different(without_cf(result), without_cf(found)))
-
-    return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
-
-
-def _fill(held: HeldFile, result: xr.Dataset) -> None:
-    """Write everything but the maps through xarray, then the maps a strip at a time."""
-    import h5netcdf
-
-    maps = [name for name, one in result.variables.items() if is_map(one)]
-    with h5netcdf.File(held, "w") as file:
-        result.drop_vars(maps).compute().dump_to_store(xr.backends.H5NetCDFStore(file))
-        for name in maps:
-            if not _write_map(file, str(name), result.variables[name], held):
-                return
-
-
-def _write_map(file: Any, name: str, values: xr.Variable, held: HeldFile) -> bool:
-    """Write one map in deflated chunks that carry a checksum; return whether the disk took it."""
-    for dim, size in values.sizes.items():
-        if dim not in file.dimensions:
-            file.dimensions[dim] = size
-    chunks = tuple(min(CHUNK, size) if k >= values.ndim - 2 else 1 for k, size in enumerate(values.shape))
-    storage = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True, "chunks": chunks}
-    fill_value = values.dtype.type(np.nan) if values.dtype.kind == "f" else None
-    stored = file.create_variable(name, values.dims, values.dtype, fillvalue=fill_value, **storage)
-    stored.attrs.update(values.attrs)
-    for top in range(0, values.shape[-2], CHUNK):
-        rows = slice(top, top + CHUNK)
-        stored[..., rows, :] = values[..., rows, :].values
-        if held.error is not None:
-            return False
-    return True
+    return commit(path, fill, _differences, overwrite=overwrite, source=source_path(result))
 
 
 def is_map(variable: xr.Variable) -> bool:
@@ -71,29 +49,80 @@ def is_map(variable: xr.Variable) -> bool:
     return variable.dims[-2:] in planes and variable.dtype.kind in "fiu"
 
 
-def different(result: xr.Dataset, found: xr.Dataset) -> list[str]:
-    """Name the attributes and variables of a stored result that are not what was written."""
-    wrong = [] if set(found.attrs) == set(result.attrs) else ["attributes"]
-    wrong += [key for key, value in result.attrs.items() if key in found.attrs and not _same(value, found.attrs[key])]
-    for name, variable in result.variables.items():
-        if name not in found.variables or found[name].dims != variable.dims or not _equal(variable, found[name]):
-            wrong.append(str(name))
-    return wrong
+def _fill(held: HeldFile, result: xr.Dataset) -> _Written:
+    """Write everything but the maps at once, then the maps a strip at a time while the disk takes them."""
+    maps = {str(name): one for name, one in result.variables.items() if is_map(one)}
+    encoded = xr.conventions.encode_dataset_coordinates(result.drop_vars(list(maps)).compute())
+    variables, attrs = xr.conventions.cf_encoder(*encoded)
+    small = {str(name): variable for name, variable in variables.items()}
+    written = _Written(dict(attrs), small, {})
+    with NetcdfFile(held, result.sizes) as file:
+        file.add_attributes(attrs)
+        file.add_scales(small)
+        for name, variable in small.items():
+            file.add_variable(name, variable)
+        for name, variable in maps.items():
+            stored = file.add_map(name, variable, _chunks(variable))
+            checksums = _fill_map(stored, variable, held)
+            written.maps[name] = (tuple(map(str, variable.dims)), dict(variable.attrs), checksums)
+    return written
 
 
-def _equal(written: xr.Variable, found: xr.DataArray) -> bool:
-    """Return whether a variable holds the same values, compared a strip of its first long axis at a time."""
-    if found.shape != written.shape:
+def _chunks(variable: xr.Variable) -> tuple[int, ...]:
+    return tuple(min(CHUNK, size) if k >= variable.ndim - 2 else 1 for k, size in enumerate(variable.shape))
+
+
+def _fill_map(stored: Any, variable: xr.Variable, held: HeldFile) -> list[int]:
+    """Write one map while the disk takes it; return the checksum of every strip."""
+    checksums = []
+    for top in range(0, variable.shape[-2], CHUNK):
+        if held.error is not None:
+            break
+        strip = np.ascontiguousarray(variable[..., top : top + CHUNK, :].values)
+        stored[..., top : top + CHUNK, :] = strip
+        checksums.append(zlib.crc32(strip))
+    return checksums
+
+
+def _differences(temporary: Path, written: _Written) -> str:
+    """Re-open the file and name the attributes and variables that are not what was written."""
+    import h5py
+
+    wrong = []
+    with h5py.File(temporary, "r") as file:
+        if not _same_attributes(written.attrs, attributes(file)):
+            wrong.append("attributes")
+        for name, variable in written.small.items():
+            if not _same_variable(variable, file.get(name)):
+                wrong.append(name)
+        for name, (dims, attrs, checksums) in written.maps.items():
+            if not _same_map(dims, attrs, checksums, file.get(name)):
+                wrong.append(name)
+    return ", ".join(wrong)
+
+
+def _same_variable(variable: xr.Variable, stored: Any) -> bool:
+    if stored is None:
         return False
-    if "y" not in written.dims:
-        return _same(written.values, found.values)
-    spans = [{"y": slice(top, top + CHUNK)} for top in range(0, written.sizes["y"], CHUNK)]
-    return all(_same(written.isel(span).values, found.isel(span).values) for span in spans)
+    attrs = {name: value for name, value in variable.attrs.items() if name != "_FillValue"}
+    same = dimensions(stored) == tuple(map(str, variable.dims)) and _same_attributes(attrs, attributes(stored))
+    return same and _same(variable.values, values_of(stored))
+
+
+def _same_map(dims: tuple[str, ...], attrs: dict[Any, Any], checksums: list[int], stored: Any) -> bool:
+    if stored is None or dimensions(stored) != dims or not _same_attributes(attrs, attributes(stored)):
+        return False
+    tops = range(0, stored.shape[-2], CHUNK)
+    return [zlib.crc32(np.ascontiguousarray(stored[..., top : top + CHUNK, :])) for top in tops] == checksums
+
+
+def _same_attributes(written: dict[Any, Any], found: dict[str, Any]) -> bool:
+    return set(map(str, written)) == set(found) and all(_same(v, found[str(name)]) for name, v in written.items())
 
 
 def _same(written: Any, found: Any) -> bool:
-    """Return whether two values or arrays are equal, NaN equal to NaN."""
+    """Return whether two values or arrays are equal, NaN equal to NaN; a number is an array of one."""
     written, found = np.asarray(written), np.asarray(found)
-    if written.dtype.kind == "f" and found.dtype.kind == "f":
-        return np.array_equal(written, found, equal_nan=True)
-    return np.array_equal(written, found)
+    if written.dtype.kind != "f":
+        return written.size == found.size and bool((written.ravel() == found.ravel()).all())
+    return written.size == found.size and np.array_equal(written.ravel(), found.ravel(), equal_nan=True)

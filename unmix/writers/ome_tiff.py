@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..result import as_json
 from .commit import commit
-from .facts import colours, labels, pixel_size_um, provenance, source_name, source_path
+from .facts import colours, labels, lasting_provenance, pixel_size_um, provenance, source_name, source_path
 from .reduced import block_mean
 
 _TILE = 256
@@ -47,7 +48,7 @@ def ome_metadata(result: xr.Dataset) -> dict[str, Any]:
     red_green_blue = np.rint(255 * colours(result)).astype(int)
     metadata: dict[str, Any] = {
         "axes": "CYX",
-        "UUID": uuid.uuid5(uuid.NAMESPACE_OID, str(result.attrs["provenance"])).urn,
+        "UUID": uuid.uuid5(uuid.NAMESPACE_OID, as_json(lasting_provenance(result))).urn,
         "Creator": f"unmix {provenance(result).get('versions', {}).get('unmix', '')}".strip(),
         "Name": source_name(result) or "abundances",
         "Channel": {"Name": labels(result), "Color": [_signed(*colour) for colour in red_green_blue.tolist()]},

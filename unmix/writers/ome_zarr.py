@@ -6,7 +6,6 @@ of 2 x 2 pixels of the level before. Written with zarr alone (extra ``zarr``).
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ import xarray as xr
 
 from ..errors import WriteError
 from .commit_folder import commit_folder
-from .facts import colours, is_stained, labels, pixel_size_um, source_name, source_path
+from .facts import colours, is_stained, labels, lasting_provenance, pixel_size_um, source_name, source_path
 from .reduced import block_mean
 
-_CHUNK = 512
+_CHUNK, _WINDOW = 512, (1024, 4096)
 _SMALLEST = 1024
 
 
@@ -48,7 +47,7 @@ def write_ome_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -
 
 
 def _fill(temporary: Path, result: xr.Dataset, dtype: np.dtype) -> list[int]:
-    """Write every level; return the checksum of every strip of the first."""
+    """Write every level; return the checksum of every window of the first."""
     import zarr
     from numcodecs import Blosc
 
@@ -61,11 +60,11 @@ def _fill(temporary: Path, result: xr.Dataset, dtype: np.dtype) -> list[int]:
             compressors=Blosc(cname="zstd", clevel=3, shuffle=Blosc.SHUFFLE),
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )  # fmt: skip
-        for k, rows in _strips(values.shape):
-            strip = np.asarray(values[k, rows]).astype(dtype)
-            array[k, rows] = strip
+        for rows, columns in _windows(values.shape):
+            part = np.asarray(values[:, rows, columns]).astype(dtype)
+            array[:, rows, columns] = part
             if level == 0:
-                checksums.append(zlib.crc32(np.ascontiguousarray(strip)))
+                checksums.append(zlib.crc32(np.ascontiguousarray(part)))
         if max(array.shape[1:]) <= _SMALLEST:
             break
         values, level = _Halved(array), level + 1
@@ -74,23 +73,27 @@ def _fill(temporary: Path, result: xr.Dataset, dtype: np.dtype) -> list[int]:
 
 
 class _Halved:
-    """The means over 2 x 2 pixels of a stored level, computed for the rows asked for."""
+    """The means over 2 x 2 pixels of a stored level, computed for the window asked for."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
         n_maps, height, width = array.shape
         self.shape = (n_maps, -(-height // 2), -(-width // 2))
 
-    def __getitem__(self, window: tuple[int, slice]) -> np.ndarray:
-        k, rows = window
-        below = np.asarray(self._array[k, 2 * rows.start : 2 * rows.stop], np.float32)
-        return block_mean(xr.DataArray(below, dims=("y", "x")), 2)
+    def __getitem__(self, window: tuple[slice, slice, slice]) -> np.ndarray:
+        maps, rows, columns = window
+        inside = slice(2 * rows.start, 2 * rows.stop), slice(2 * columns.start, 2 * columns.stop)
+        below = np.asarray(self._array[maps, *inside], np.float32)
+        return block_mean(xr.DataArray(below, dims=("endmember", "y", "x")), 2)
 
 
-def _strips(shape: tuple[int, ...]) -> list[tuple[int, slice]]:
-    n_maps, height, _ = shape
-    tops = range(0, height, _CHUNK)
-    return [(k, slice(top, min(top + _CHUNK, height))) for k in range(n_maps) for top in tops]
+def _windows(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
+    """Return windows of whole chunks; all maps of one are read together."""
+    rows, columns = (
+        [slice(first, min(first + step, size)) for first in range(0, size, step)]
+        for size, step in zip(shape[1:], _WINDOW, strict=True)
+    )
+    return [(down, across) for down in rows for across in columns]
 
 
 def _attributes(result: xr.Dataset, n_levels: int) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _attributes(result: xr.Dataset, n_levels: int) -> dict[str, Any]:
     return {
         "multiscales": [scales],
         "omero": {"version": "0.4", "name": name, "channels": _channels(result)},
-        "unmix": {"provenance": json.loads(result.attrs["provenance"]), "quantity": str(result.attrs.get("quantity"))},
+        "unmix": {"provenance": lasting_provenance(result), "quantity": str(result.attrs.get("quantity"))},
     }
 
 
@@ -138,5 +141,5 @@ def _differences(temporary: Path, shape: tuple[int, ...], names: list[str], chec
     told: Any = group.attrs["omero"]
     if [channel["label"] for channel in told["channels"]] != names:
         return "names"
-    found = [zlib.crc32(np.ascontiguousarray(array[k, rows])) for k, rows in _strips(shape)]
+    found = [zlib.crc32(np.ascontiguousarray(array[:, rows, columns])) for rows, columns in _windows(shape)]
     return "" if found == checksums else "values"

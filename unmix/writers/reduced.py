@@ -28,10 +28,11 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     """
     step = -(-max(values.shape[-2:]) // limit)
     view = view_behind(values.data)
-    if view is None or step < view.store.step:
+    if view is None or step < view.slide.overview.step:
         return block_mean(values, step)
-    means = np.stack([view.store.overview(k) for k in view.maps])
-    means = block_mean(xr.DataArray(means), -(-step // view.store.step))
+    overview = view.slide.overview
+    means = np.stack([overview.picture(k) for k in view.maps])
+    means = block_mean(xr.DataArray(means), -(-step // overview.step))
     return means if view.ndim == 3 else means[0]
 
 
@@ -39,8 +40,8 @@ def mean_and_largest(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over valid pixels and the largest value of every map (map, y, x)."""
     view = view_behind(values.data)
     if view is not None:
-        store = view.store
-        return np.array([store.mean(k) for k in view.maps]), np.array([store.largest(k) for k in view.maps])
+        seen = view.slide.overview
+        return np.array([seen.mean(k) for k in view.maps]), np.array([seen.largest(k) for k in view.maps])
     about = xr.Dataset({"mean": values.mean(("y", "x"), dtype=np.float64), "largest": values.max(("y", "x"))}).compute()
     return about["mean"].values, about["largest"].values
 

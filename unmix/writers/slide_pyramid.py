@@ -19,8 +19,7 @@ import numpy as np
 import xarray as xr
 
 from ..scratch import ScratchFile, room_for
-from ..stores import PER_UNIT
-from ..stores.slide_maps import SlideView, view_behind
+from ..stores.slide_maps import SlideView, shifted, view_behind
 
 PER_CONCENTRATION = 64
 """Value of a pixel of concentration one."""
@@ -99,30 +98,28 @@ def make_pyramid(maps: xr.DataArray, folder: Path) -> TilePyramid:
     source = _Source(maps)
     further = pyramid.levels[_FIELD_LEVELS] if len(pyramid.levels) > _FIELD_LEVELS else (0, 0)
     beyond = room_for((n_maps, *further), np.uint8, _IN_MEMORY, folder)
-    fields = [
-        (k, top, left) for top in range(0, height, _FIELD) for left in range(0, width, _FIELD) for k in range(n_maps)
-    ]
+    fields = [(top, left) for top in range(0, height, _FIELD) for left in range(0, width, _FIELD)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        for k, top, left, part in threads.map(lambda field: _make_field(pyramid, source, *field), fields):
+        for top, left, part in threads.map(lambda field: _make_field(pyramid, source, *field), fields):
             if part is not None and beyond.size:
                 y, x = top >> _FIELD_LEVELS, left >> _FIELD_LEVELS
-                beyond[k, y : y + part.shape[0], x : x + part.shape[1]] = part
+                beyond[:, y : y + part.shape[1], x : x + part.shape[2]] = part
     _make_further(pyramid, beyond)
     return pyramid
 
 
-def _make_field(
-    pyramid: TilePyramid, source: _Source, k: int, top: int, left: int
-) -> tuple[int, int, int, np.ndarray | None]:
-    """Put the tiles of a field of one map; return its place and its part of the first level it has no tiles of."""
-    _, height, width = pyramid.shape
+def _make_field(pyramid: TilePyramid, source: _Source, top: int, left: int) -> tuple[int, int, np.ndarray | None]:
+    """Put the tiles of a field of all maps; return its place and its part of the first level it has no tiles of."""
+    n_maps, height, width = pyramid.shape
     window = slice(top, min(top + _FIELD, height)), slice(left, min(left + _FIELD, width))
-    part, n_beyond = source.read(k, *window)
+    part, n_beyond = source.read(*window)
     pyramid.count_beyond(n_beyond)
     for level in range(min(_FIELD_LEVELS, len(pyramid.levels))):
-        _put_tiles(pyramid, level, k, top >> level, left >> level, part, window)
-        part = None if part is None else halved(part)
-    return k, top, left, part
+        for k in range(n_maps):
+            one = None if part is None else part[k]
+            _put_tiles(pyramid, level, k, top >> level, left >> level, one, window)
+        part = None if part is None else np.stack([halved(one) for one in part])
+    return top, left, part
 
 
 def _put_tiles(
@@ -152,24 +149,27 @@ def _make_further(pyramid: TilePyramid, values: np.ndarray) -> None:
 
 
 class _Source:
-    """8-bit values of windows of maps: by their codes where they are kept as such, else by their numbers."""
+    """8-bit values of windows of maps: of a slide, a few rows at a time as they are solved; else of their numbers."""
 
     def __init__(self, maps: xr.DataArray) -> None:
         self._maps = maps
         self._view: SlideView | None = view_behind(maps.data)
 
-    def read(self, k: int, rows: slice, columns: slice) -> tuple[np.ndarray | None, int]:
-        """Return the values (h, w) of a window, None where all are zero, and how many were beyond 255."""
-        if self._view is None:
-            values = np.asarray(self._maps[k, rows, columns].values)
-            return as_bytes(values), int((values >= 255.5 / PER_CONCENTRATION).sum())
-        from ..stores.codes import to_bytes
+    def read(self, rows: slice, columns: slice) -> tuple[np.ndarray | None, int]:
+        """Return the values (k, h, w) of a window, None where all are zero, and how many were beyond 255."""
+        from .byte_kernels import to_bytes
 
-        codes = self._view.store.codes(self._view.maps[k], rows, columns)
-        if codes is None:
-            return None, 0
-        found = np.empty(codes.shape, np.uint8)
-        return found, int(to_bytes(codes, found, PER_UNIT // PER_CONCENTRATION))
+        if self._view is None:
+            values = np.ascontiguousarray(self._maps[:, rows, columns].values)
+            return as_bytes(values), int((values >= 255.5 / PER_CONCENTRATION).sum())
+        chosen = slice(self._view.maps.start, self._view.maps.stop)
+        found, n_beyond = None, 0
+        for down, across, maps in self._view.slide.solver(rows, columns):
+            if found is None:
+                found = np.zeros((len(self._view.maps), rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+            inside = found[:, *(shifted(down, -rows.start), shifted(across, -columns.start))]
+            n_beyond += int(to_bytes(maps[chosen], inside, PER_CONCENTRATION))
+        return found, n_beyond
 
 
 def as_bytes(maps: np.ndarray) -> np.ndarray:
@@ -181,7 +181,7 @@ def as_bytes(maps: np.ndarray) -> np.ndarray:
 
 def halved(values: np.ndarray) -> np.ndarray:
     """Return the rounded mean of 2 x 2 pixels of 8-bit values (h, w); an odd last row or column stands for itself."""
-    from ..stores.codes import halve
+    from .byte_kernels import halve
 
     half = np.empty((-(-values.shape[0] // 2), -(-values.shape[1] // 2)), np.uint8)
     halve(values, half)

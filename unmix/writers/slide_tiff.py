@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..result import as_json
 from .commit import commit
-from .facts import source_path
+from .facts import lasting_provenance, source_path
 from .ome_tiff import channel_names, ome_metadata
 from .slide_pyramid import PER_CONCENTRATION, TILE, TilePyramid, make_pyramid
 
@@ -47,7 +48,7 @@ def _description(result: xr.Dataset, n_beyond: int) -> str:
     return (
         f"unmix stain concentrations: concentration = value / {PER_CONCENTRATION} (natural-log optical density along "
         f"unit stain vectors); {n_beyond} values were larger than 255 and are 255; invalid pixels are 0. "
-        f"Provenance: {result.attrs['provenance']}"
+        f"Provenance: {as_json(lasting_provenance(result))}"
     )
 
 

@@ -15,7 +15,7 @@ from ..conventions.cf_convention import with_cf, without_cf
 from ..errors import WriteError
 from .commit_folder import commit_folder
 from .facts import source_path
-from .netcdf import CHUNK, different, is_map
+from .netcdf import CHUNK, is_map
 
 _CODEC = {"id": "zlib", "level": 4}
 
@@ -34,7 +34,7 @@ def write_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Pa
 
     def differences(temporary: Path, _: None) -> str:
         with xr.open_zarr(temporary, decode_coords="all", decode_times=False, decode_timedelta=False) as found:
-            return ", ".join(different(without_cf(result), without_cf(found)))
+            return ", ".join(_different(without_cf(result), without_cf(found)))
 
     return commit_folder(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
@@ -65,3 +65,31 @@ def _write_map(group: Any, name: str, values: xr.Variable) -> None:
     for top in range(0, values.shape[-2], CHUNK):
         rows = slice(top, top + CHUNK)
         array[..., rows, :] = values[..., rows, :].values
+
+
+def _different(result: xr.Dataset, found: xr.Dataset) -> list[str]:
+    """Name the attributes and variables of a stored result that are not what was written."""
+    wrong = [] if set(found.attrs) == set(result.attrs) else ["attributes"]
+    wrong += [key for key, value in result.attrs.items() if key in found.attrs and not _same(value, found.attrs[key])]
+    for name, variable in result.variables.items():
+        if name not in found.variables or found[name].dims != variable.dims or not _equal(variable, found[name]):
+            wrong.append(str(name))
+    return wrong
+
+
+def _equal(written: xr.Variable, found: xr.DataArray) -> bool:
+    """Return whether a variable holds the same values, compared a strip of its first long axis at a time."""
+    if found.shape != written.shape:
+        return False
+    if "y" not in written.dims:
+        return _same(written.values, found.values)
+    spans = [{"y": slice(top, top + CHUNK)} for top in range(0, written.sizes["y"], CHUNK)]
+    return all(_same(written.isel(span).values, found.isel(span).values) for span in spans)
+
+
+def _same(written: Any, found: Any) -> bool:
+    """Return whether two values or arrays are equal, NaN equal to NaN."""
+    written, found = np.asarray(written), np.asarray(found)
+    if written.dtype.kind == "f" and found.dtype.kind == "f":
+        return np.array_equal(written, found, equal_nan=True)
+    return np.array_equal(written, found)

@@ -7,10 +7,14 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+import rasterio
+import xarray as xr
 from affine import Affine
 
 import unmix
 from unmix.errors import OptionError, ReadError, UnmixError, UnmixWarning
+
+from .conftest import write_raster
 
 NM = np.array([450.0, 550.0, 650.0, 860.0, 1240.0, 1380.0, 1650.0, 1900.0, 2200.0, 2300.0])
 UTM = Affine(30.0, 0.0, 400_000.0, 0.0, -30.0, 4_000_000.0)
@@ -124,6 +128,40 @@ def test_enmap_by_image_and_by_metadata(enmap, cube):
         assert image.rio.crs.to_epsg() == 32611
 
 
+def beside(image, name, layer):
+    write_raster(image.with_name(image.name.replace("SPECTRAL_IMAGE", name)), layer)
+
+
+@pytest.mark.filterwarnings("ignore::unmix.errors.UnmixWarning")
+def test_quality_layers_of_enmap_mark_background_cloud_and_shadow(enmap, cube):
+    layers = {name: np.zeros((12, 9, 1), "u1") for name in ("CLASSES", "CLOUD", "CLOUDSHADOW", "CIRRUS", "HAZE")}
+    layers["CLASSES"][...], layers["CLASSES"][2, 3] = 1, 3
+    layers["CLOUD"][4, 5] = layers["CLOUDSHADOW"][6, 7] = layers["HAZE"][8, 8] = 1
+    layers["CIRRUS"][9, :4, 0] = (0, 1, 2, 3)
+    for name, layer in layers.items():
+        beside(enmap, f"QL_QUALITY_{name}", layer)
+    image = unmix.read(enmap)
+    assert np.argwhere(~image.coords["valid"].values).tolist() == [[0, 0], [2, 3]]
+    assert np.argwhere(image.coords["cloud"].values).tolist() == [[4, 5], [6, 7], [9, 2], [9, 3]]
+    part = unmix.read(enmap, region=(4, 5, 7, 9))
+    assert np.argwhere(part.coords["cloud"].values).tolist() == [[0, 0], [2, 2]]
+    beside(enmap, "QL_QUALITY_CLOUD", np.zeros((5, 5, 1), "u1"))
+    with pytest.raises(ReadError, match=r"QL_QUALITY_CLOUD.TIF: a layer of flags is 5 x 5; the image is 12 x 9"):
+        unmix.read(enmap)
+
+
+def test_quality_layer_of_desis_marks_cloud_and_shadow(desis):
+    layer = np.zeros((12, 9, 10), "u1")
+    for band in range(10):
+        layer[band, 4, band] = 1
+    beside(desis, "QL_QUALITY-2", layer)
+    cloud = unmix.read(desis).coords["cloud"].values
+    assert np.argwhere(cloud).tolist() == [[0, 4], [5, 4], [6, 4]]
+    beside(desis, "QL_QUALITY-2", layer[:, :, :4])
+    with pytest.raises(ReadError, match="has 4 bands of flags; 7 are needed"):
+        unmix.read(desis)
+
+
 def test_desis(desis, cube):
     image = unmix.read(desis)
     check(image, cube[:, :, :4], tolerance=6e-5)
@@ -176,6 +214,44 @@ def test_aviris_ng_header_without_a_fill_value(tmp_path, cube):
         image = unmix.read(tmp_path / "ang20190624t230039_rfl_v2v2_img")
     check(image, cube)
     assert image.rio.transform().b != 0
+
+
+def write_envi(path, values, more):
+    path.with_name(path.name + ".hdr").write_text(
+        f"ENVI\nsamples = {values.shape[1]}\nlines = {values.shape[0]}\nbands = {values.shape[2]}\nheader offset = 0\n"
+        f"data type = {3 if values.dtype.kind == 'i' else 4}\ninterleave = bip\n{more}"
+    )
+    values.tofile(path)
+    return path
+
+
+@pytest.mark.parametrize("rotation", [0, 30])
+def test_aviris_ng_in_sensor_geometry_is_laid_out_by_the_table_beside_it(tmp_path, cube, rotation):
+    path = write_envi(tmp_path / "ang20190624t230039_rfl_v2", cube.astype("f4"), "")
+    table = np.zeros((11, 14, 2), "i4")
+    y, x = np.mgrid[1:10, 1:13]
+    table[1:10, 1:13, 0], table[1:10, 1:13, 1] = y, 13 - x  # sample, line: the ground is the image turned
+    table[3, 4] *= -1
+    place = f"map info = {{UTM, 1, 1, 400000, 4000000, 5, 5, 11, North, WGS-84, units=Meters, rotation={rotation}}}\n"
+    glt = write_envi(tmp_path / "ang20190624t230039_rdn_glt", table, place)
+    known = np.full((2, 10), 0.3) + np.eye(2, 10)
+    result = unmix.unmix(path, endmembers=known)
+    assert result["abundances"].shape == (2, 12, 9)
+    unmix.write(result, tmp_path / "maps.tif")
+    with rasterio.open(tmp_path / "maps.tif") as file:
+        maps, transform = file.read(), file.transform
+    np.testing.assert_array_equal(maps[:, 1:10, 1:13], np.rot90(result["abundances"].values, -1, axes=(1, 2)))
+    assert np.isnan(maps[:, 0]).all()
+    assert (transform.a == 5) == (rotation == 0)
+    assert transform.a**2 + transform.d**2 == pytest.approx(25)
+    xr.testing.assert_identical(unmix.open_result(unmix.write(result, tmp_path / "result.nc")[0]), result)
+    table[5, 5, 1] = 13
+    table.tofile(glt)
+    with pytest.raises(ReadError, match="a line of the lookup table points to 13, outside 1 to 12"):
+        unmix.unmix(path, endmembers=known)
+    table.tofile(tmp_path / "ang20190624t230039_loc_glt")
+    with pytest.raises(ReadError, match="has several lookup tables"):
+        unmix.read(path)
 
 
 def said_about(path) -> str:
@@ -292,8 +368,6 @@ def test_a_part_that_changes_is_noticed(landsat):
 
 
 def test_a_granule_is_unmixed_in_sensor_geometry_and_written_on_the_ground(emit, tmp_path):
-    import rasterio
-
     result = unmix.unmix(emit, endmembers=np.full((2, 10), 0.3) + np.eye(2, 10))
     assert result["abundances"].shape == (2, 12, 9)
     assert result.attrs["acquired"] == "2023-03-16T04:51:33Z"

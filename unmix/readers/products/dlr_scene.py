@@ -1,8 +1,13 @@
-"""What EnMAP and DESIS have in common: ``NAME-SPECTRAL_IMAGE.TIF`` with ``NAME-METADATA.XML`` beside it."""
+"""What EnMAP and DESIS have in common: ``NAME-SPECTRAL_IMAGE.TIF`` with ``NAME-METADATA.XML`` beside it.
+
+Quality layers are rasters beside it. EnMAP: QL_QUALITY_CLASSES (3 is background), _CLOUD and _CLOUDSHADOW (1), _CIRRUS
+(1 thin, 2 medium, 3 thick). DESIS L2A: QL_QUALITY-2, whose bands 1, 6 and 7 are shadow and cloud over land and water.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,11 +17,16 @@ import numpy as np
 from ...errors import ReadError
 from ..describe import Description
 from ..naming import shown
+from ..pixel_flags import PixelFlags
+from ..window import Raw
 from .metadata_xml import beside, number_in, read_xml
 
 _IMAGE = re.compile(r"^(?P<scene>.+)-SPECTRAL_IMAGE(_COG)?\.(tif|tiff)$", re.IGNORECASE)
 _METADATA = re.compile(r"^(?P<scene>.+)-METADATA\.xml$", re.IGNORECASE)
 _FILL = -32768.0
+_ENDS = (".TIF", ".TIFF", "_COG.TIFF", "_COG.TIF")
+_ENMAP_CLOUDS = (("QUALITY_CLOUD", (1,)), ("QUALITY_CLOUDSHADOW", (1,)), ("QUALITY_CIRRUS", (2, 3)))
+_DESIS_CLOUDS = (0, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,29 @@ def described_with(described: Description, metadata: Path, n_bands: int) -> Desc
     described.acquired = root.findtext("specific/datatakeStart") or root.findtext("base/temporalCoverage/startTime")
     described.quantity = "reflectance" if _level(root, metadata) == "L2A" else "radiance"
     return described
+
+
+def marked_pixels(image: Path, open_layer: Callable[[Path], Raw]) -> tuple[PixelFlags | None, PixelFlags | None]:
+    """Return which pixels the quality layers beside a spectral image call background, and which cloud or shadow."""
+    classes = _layer(image, "QUALITY_CLASSES")
+    empty = None if classes is None else PixelFlags(open_layer(classes), values=(3,))
+    cloud: PixelFlags | None = None
+    for name, values in _ENMAP_CLOUDS:
+        path = _layer(image, name)
+        if path is not None:
+            cloud = PixelFlags(open_layer(path), values=values, also=cloud)
+    path = _layer(image, "QUALITY-2")
+    if path is not None:
+        cloud = PixelFlags(open_layer(path), bits=-1, bands=_DESIS_CLOUDS, also=cloud)
+    return empty, cloud
+
+
+def _layer(image: Path, name: str) -> Path | None:
+    """Return a quality layer beside a spectral image, or None."""
+    found = _IMAGE.match(image.name)
+    scene = "" if found is None else found["scene"]
+    paths = (beside(image, f"{scene}-QL_{name}{end}") for end in _ENDS)
+    return next((path for path in paths if path is not None), None)
 
 
 def _level(root: ElementTree.Element, metadata: Path) -> str:

@@ -28,25 +28,39 @@ class LookupTable:
 
     def grid(self, size: tuple[int, int], path: Path) -> GroundGrid:
         """Return the table read and checked; `size` is the height and width of the sensor's image."""
-        line, sample = _checked(self.line, size[0], path), _checked(self.sample, size[1], path)
-        if line.shape != sample.shape:
-            raise ReadError(f"{shown(path)}: lines and samples of the lookup table differ in size.")
-        empty = (line == 0) | (sample == 0)
-        line[empty], sample[empty] = 0, 0
-        return GroundGrid(line, sample, self.crs, self.transform)
+        halves = _stored(self.line, path), _stored(self.sample, path)
+        return checked_grid(*halves, size, self.crs, self.transform, path)
 
 
-def _checked(data: Any, size: int, path: Path) -> np.ndarray:
-    """Return one half of a table as whole numbers from 0 (none) to `size`; a sign only says how a cell was filled."""
+def checked_grid(
+    line: np.ndarray, sample: np.ndarray, size: tuple[int, int], crs: Any, transform: Affine, path: Path
+) -> GroundGrid:
+    """Return a table of lines and samples, checked against the height and width of the sensor's image."""
+    if line.shape != sample.shape:
+        raise ReadError(f"{shown(path)}: lines and samples of the lookup table differ in size.")
+    line, sample = _checked(line, size[0], "line", path), _checked(sample, size[1], "sample", path)
+    empty = (line == 0) | (sample == 0)
+    line[empty], sample[empty] = 0, 0
+    return GroundGrid(line, sample, crs, transform)
+
+
+def _stored(data: Any, path: Path) -> np.ndarray:
+    """Return one half of a table as it is stored, its fill value as 0."""
     if data.ndim != 2 or 0 in data.shape or data.dtype.kind not in "uif":
         raise ReadError(f"{shown(path)}: {data.name!r} is no lookup table.")
-    values = np.abs(np.nan_to_num(plain_array(data, path)))
+    values = np.array(plain_array(data, path))
     fill = data.attrs.get("_FillValue")
     if fill is not None and np.size(fill) == 1:
-        values[values == abs(np.ravel(fill)[0])] = 0
+        values[values == np.ravel(fill)[0]] = 0
+    return values
+
+
+def _checked(half: np.ndarray, size: int, what: str, path: Path) -> np.ndarray:
+    """Return one half of a table as whole numbers from 0 (none) to `size`; a sign only says how a cell was filled."""
+    values = np.abs(np.nan_to_num(half))
     if (values > size).any() or (values != np.rint(values)).any():
         raise ReadError(
-            f"{shown(path)}: {data.name!r} points to {values.max():g}, outside 1 to {size}: the table counts from 1 "
-            "(0 is none) and does not belong to this image."
+            f"{shown(path)}: a {what} of the lookup table points to {values.max():g}, outside 1 to {size}: the table "
+            "counts from 1 (0 is none) and does not belong to this image."
         )
     return values.astype(np.int32)

@@ -1,0 +1,74 @@
+"""The compiled loops of `light.tables` that only add up: the maps over cells of a coarse grid, without keeping them.
+
+Concentrations are added as whole numbers, so many to a unit, so that the sums depend on no order. What is negative or
+not a number adds nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..nmf.compiled import kernel
+from .table_kernel import INVALID, fill_unsolved, row_states, solve_row
+
+
+@kernel
+def add_row(values, scale, most, sums):
+    """Add a row of values, `scale` numbers to a unit, to the sums of its columns; return the largest number."""
+    high = np.int32(0)
+    for j in range(len(values)):
+        number = np.int32(min(max(values[j] * scale + np.float32(0.5), np.float32(0.0)), most))
+        high = max(high, number)
+        sums[j] += np.uint32(number)
+    return high
+
+
+@kernel
+def add_cells(sums, cells, left, step):
+    """Add sums of columns to the cells of `step` columns they lie in, `left` being the first column; clear them."""
+    start, cell = 0, left // step
+    while start < len(sums):
+        stop = min(len(sums), (cell + 1) * step - left)
+        total = np.uint32(0)
+        for j in range(start, stop):
+            total += sums[j]
+            sums[j] = 0
+        cells[cell] += total
+        start, cell = stop, cell + 1
+
+
+@kernel
+def sum_maps(values, where, table, stains, scale, most, into, place):
+    """Solve values (h, w, 3) as `solve` does and add the maps up; see `LightTables.add_to`.
+
+    `scale` (r + 1,) numbers make a unit of each map, and a pixel adds `most` at the most. `place` is the row and the
+    column of the first pixel, and how many pixels a cell has on a side.
+    """
+    h, w, _ = values.shape
+    totals, n_invalid, largest = into
+    top, left, step = place
+    n_maps = len(totals)
+    work, maps = np.empty((7, w), np.float32), np.empty((n_maps, 1, w), np.float32)
+    states, sums, bad = np.zeros(w, np.uint8), np.zeros((n_maps, w), np.uint32), np.zeros(w, np.uint32)
+    misfit, energy, n_solved, n_clear, solved, clear = 0.0, 0.0, 0, 0, 0, 0
+    for i in range(h):
+        solved, clear = row_states(i, where, states, (solved, clear))
+        if solved > 0:
+            rest, size = solve_row(values[i], states, table, stains, work, maps, 0)
+            misfit += rest
+            energy += size
+            if solved < w:
+                fill_unsolved(states, maps, 0)
+            for k in range(n_maps):
+                largest[k] = max(largest[k], add_row(maps[k, 0], scale[k], most, sums[k]))
+        if solved + clear < w:
+            for j in range(w):
+                bad[j] += states[j] == INVALID
+        n_solved += solved
+        n_clear += clear
+        if (top + i + 1) % step == 0 or i == h - 1:
+            cell = (top + i) // step
+            for k in range(n_maps):
+                add_cells(sums[k], totals[k, cell], left, step)
+            add_cells(bad, n_invalid[cell], left, step)
+    return misfit, energy, n_solved, n_clear

@@ -1,0 +1,35 @@
+"""The compiled loops of `writers.slide_pyramid`: concentrations to 8-bit values, and to their means over 2 x 2."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..nmf.compiled import kernel
+
+
+@kernel
+def to_bytes(maps, values, per_concentration):
+    """Turn maps (k, h, w) into 8-bit values, halves up, at most 255, NaN zero; return how many were larger."""
+    n_maps, h, w = maps.shape
+    n_beyond = 0
+    for k in range(n_maps):
+        for i in range(h):
+            for j in range(w):
+                scaled = maps[k, i, j] * np.float32(per_concentration) + np.float32(0.5)
+                n_beyond += scaled >= np.float32(256.0)
+                limited = min(max(scaled, np.float32(0.0)), np.float32(255.0))
+                values[k, i, j] = np.uint8(np.int32(limited))
+    return n_beyond
+
+
+@kernel
+def halve(values, half):
+    """Fill half with the rounded mean of 2 x 2 of 8-bit values (h, w); an odd last row or column stands for itself."""
+    h, w = values.shape
+    for i in range(len(half)):
+        above, below = values[2 * i], values[min(2 * i + 1, h - 1)]
+        for j in range(w // 2):
+            total = np.uint32(above[2 * j]) + above[2 * j + 1] + below[2 * j] + below[2 * j + 1]
+            half[i, j] = np.uint8((total + 2) >> 2)
+        if w % 2:
+            half[i, w // 2] = np.uint8((2 * np.uint32(above[w - 1]) + 2 * np.uint32(below[w - 1]) + 2) >> 2)
