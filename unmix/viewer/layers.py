@@ -13,7 +13,7 @@ import xarray as xr
 from ..image import sample_rows
 from ..materials.colours import INVALID, endmember_colours, visible_density
 from .labelling import label_place
-from .levels import ONE_TEXTURE, as_layer_data, result_levels
+from .levels import ONE_TEXTURE, as_layer_data, result_levels, uncached
 from .overview import Overview
 from .placement import Placement
 from .sources import KEY, LayerData
@@ -75,9 +75,9 @@ class Shown:
 
     def raster(self, levels: list[Any], *about: Any, **keywords: Any) -> LayerData:
         """Return one layer tuple of pixels, of one level or several; napari is to keep no copy of what is on disk."""
-        if not isinstance(levels[0], np.ndarray):
-            keywords["cache"] = False
-        return self.layer(as_layer_data(levels), *about, multiscale=len(levels) > 1, **keywords)
+        data = as_layer_data(levels)
+        keywords |= uncached(data)
+        return self.layer(data, *about, multiscale=len(levels) > 1, **keywords)
 
 
 def result_layers(

@@ -80,6 +80,15 @@ def as_layer_data(levels: list[Any]) -> Any:
     return levels if len(levels) > 1 else levels[0]
 
 
+def uncached(data: Any) -> dict[str, Any]:
+    """Return the keyword of a layer that is drawn without napari's cache, where it is lazy.
+
+    That cache hooks into Dask for all threads at once while a layer is drawn: a run that computes at the same time
+    loses a key of its own and fails.
+    """
+    return {} if isinstance(finest(data), np.ndarray) else {"cache": False}
+
+
 def finest(data: Any) -> Any:
     """Return the level with all pixels of what `as_layer_data` gave."""
     return data[0] if isinstance(data, list) else data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .levels import uncached
 from .placement import Placement
 from .sources import KEY, about, identity_of
 
@@ -43,7 +44,7 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step:
         return layer
     metadata = {KEY: {"role": role, "endmember": "", "source": source.name, "source_id": identity}}
     keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **placed, **look}
-    keywords["multiscale"] = isinstance(data, list)
+    keywords |= {"multiscale": isinstance(data, list), **uncached(data)}
     selected = viewer.layers.selection.active
     made = viewer.add_layer(Layer.create(data, keywords, kind))
     if selected is not None:

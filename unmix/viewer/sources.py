@@ -14,7 +14,7 @@ from ..blocks import source_of
 from ..errors import DataError
 from ..image import as_image, guess_quantity, sample_rows
 from ..light.beer_lambert import full_scale
-from .levels import as_layer_data, finest, image_levels
+from .levels import as_layer_data, finest, image_levels, uncached
 from .placement import PIXEL, Placement
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -130,6 +130,7 @@ def layer_of_image(image: xr.DataArray, **facts: Any) -> LayerData:
     shown = as_layer_data([change(level) for level in image_levels(image)])
     known = {"role": "source", "image": image, "shown": finest(shown), **facts}
     keywords = {"name": name_of(image), "metadata": {KEY: known}, "multiscale": isinstance(shown, list)}
+    keywords |= uncached(shown)
     if picture:
         return shown, {**keywords, **placement.of_map(), "rgb": True}, "image"
     good = image.coords["good_band"].values
