@@ -140,3 +140,22 @@ def test_placement_of_a_turned_layer_is_kept():
     map_layer = Image(np.zeros((8, 9)), **placement.of_map())
     corner = np.array([3, 2, 7])
     np.testing.assert_allclose(map_layer.data_to_world(corner[1:]), layer.data_to_world(corner)[1:])
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([[50, 50], [98, 60]], ("upper_left", 0, 1)),
+        ([[50, 50], [40, 99]], ("upper_right", 0, -1)),
+        ([[50, 1], [40, 99], [2, 50]], ("center", 1, 0)),
+        ([[98, 1], [40, 99], [50, 50]], ("center", -1, 0)),
+    ],
+)
+def test_labels_of_points_lie_on_the_image(points, expected):
+    from unmix.viewer.labelling import label_place
+
+    placed = label_place(np.array(points, float), ["soil", "water", "sand"][: len(points)], (100, 100), 2.5)
+    assert placed["anchor"] == expected[0]
+    assert np.sign(placed["translation"][1]) == expected[2]
+    if not expected[2]:
+        assert np.sign(placed["translation"][0]) == expected[1]

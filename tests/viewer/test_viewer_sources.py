@@ -131,3 +131,17 @@ def test_the_telling_band_is_good_and_not_the_noisiest():
     sample[..., 3] = 9 * np.linspace(0, 1, 60)
     assert telling_band(sample, np.array([True, True, True, False])) == 1
     assert telling_band(np.full((2, 3, 4), np.nan), np.array([False, True, True, True])) == 1
+
+
+def test_no_cache_of_napari_hooks_into_a_run_while_a_lazy_layer_is_drawn():
+    from dask.callbacks import Callback
+
+    from unmix.readers import read
+    from unmix.samples import sample_path
+    from unmix.viewer.levels import uncached
+
+    data, keywords, _ = layer_of_image(read(sample_path("coast")))
+    layer = layer_of(data, keywords)
+    with layer.dask_optimized_slicing():
+        assert not Callback.active
+    assert uncached(np.zeros((2, 2))) == {}

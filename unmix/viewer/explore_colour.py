@@ -12,6 +12,7 @@ from ..light.beer_lambert import to_optical_density
 from .controls import button, combo, note
 from .exploring import composite, stretch
 from .latest import Latest
+from .levels import as_layer_data, levels_of
 from .overlay import overlay, put_overlay
 from .session import session_of
 from .solo import hide_map, solo_map
@@ -118,21 +119,33 @@ class ColourTab(QWidget):
 
     def show_composite(self, *_: Any) -> None:
         """Make the picture in a worker and show it."""
-        run, layer = self.session.current, self.session.looked_at
+        layer = self.session.looked_at
         if layer is None:
             self.said_label.setText("The image of this run is not open.")
             return
         chosen = [box.currentIndex() for box in self.colour_boxes]
-        maps: Any = None if run is None else run.result["abundances"].data
-        source = source_of_layer(layer)
-        of_maps = self.from_box.currentData() == "abundances" and maps is not None
+        source, maps = source_of_layer(layer), self._map_levels()
 
         def make() -> Any:
-            values = source.values.data if hasattr(source.values, "coords") else source.values
-            planes = [maps[k] if of_maps else values[..., k] for k in chosen]
-            return composite(planes, [stretch(plane) for plane in planes])
+            if maps is not None:
+                levels = [[level[k] for k in chosen] for level in maps]
+                limits = [stretch(plane) for plane in levels[-1]]
+            else:
+                levels = [[level[..., k] for k in chosen] for level in levels_of(source.values)]
+                limits = source.stretch(chosen)
+            return as_layer_data([composite(planes, limits) for planes in levels])
 
         self._pictures.ask(make, lambda picture: self._show(layer, FALSE_COLOUR, picture))
+
+    def _map_levels(self) -> list[Any] | None:
+        """Return the maps (endmember, y, x) at each of their levels, where these are wanted, else None."""
+        run = self.session.current
+        if run is None or self.from_box.currentData() != "abundances":
+            return None
+        layers = [self.session.map_of(name) for name in run.names]
+        if any(layer is None or not layer.multiscale for layer in layers):
+            return [run.result["abundances"].data]
+        return [list(level) for level in zip(*(layer.data for layer in layers), strict=True)]
 
     def show_density(self, *_: Any) -> None:
         """Make the optical density of a slide in a worker and show it, dark where there is no stain."""
@@ -144,8 +157,8 @@ class ColourTab(QWidget):
 
         def make() -> Any:
             white = view_of(source, run, quantity).rule.white_point
-            values = source.values.data if hasattr(source.values, "coords") else source.values
-            return _density(values, np.full(3, 255.0) if white is None else white)
+            white = np.full(3, 255.0) if white is None else white
+            return as_layer_data([_density(level, white) for level in levels_of(source.values)])
 
         self._pictures.ask(make, lambda picture: self._show(layer, DENSITY, picture))
 

@@ -12,7 +12,8 @@ import xarray as xr
 
 from ..image import sample_rows
 from ..materials.colours import INVALID, endmember_colours, visible_density
-from .levels import ONE_TEXTURE, as_layer_data, result_levels
+from .labelling import label_place
+from .levels import ONE_TEXTURE, as_layer_data, result_levels, uncached
 from .overview import Overview
 from .placement import Placement
 from .sources import KEY, LayerData
@@ -74,9 +75,9 @@ class Shown:
 
     def raster(self, levels: list[Any], *about: Any, **keywords: Any) -> LayerData:
         """Return one layer tuple of pixels, of one level or several; napari is to keep no copy of what is on disk."""
-        if not isinstance(levels[0], np.ndarray):
-            keywords["cache"] = False
-        return self.layer(as_layer_data(levels), *about, multiscale=len(levels) > 1, **keywords)
+        data = as_layer_data(levels)
+        keywords |= uncached(data)
+        return self.layer(data, *about, multiscale=len(levels) > 1, **keywords)
 
 
 def result_layers(
@@ -266,14 +267,16 @@ def _anchors(result: xr.Dataset, shown: Shown, placed: Mapping[str, Any], look: 
     size = max(2.0, side / 40)
     ink = "black" if look.stained else "white"
     names = [str(name) for name in result["endmember"].values[found]]
-    text = {"string": "{label}", "color": ink, "size": 10, "anchor": "center", "translation": [1.2 * size, 0.0]}
+    labels = [name.removeprefix(NAMELESS) for name in names]
+    shape = result.sizes["y"], result.sizes["x"]
+    text = {"string": "{label}", "color": ink, "size": 10, **label_place(places[found], labels, shape, size)}
     style: dict[str, Any] = {
         "face_color": np.column_stack([look.colours[found], np.ones(found.sum())]),
         "border_color": ink,
         "border_width": 0.15,
         "size": size,
         "text": text,
-        "features": {"endmember": names, "label": [name.removeprefix(NAMELESS) for name in names]},
+        "features": {"endmember": names, "label": labels},
     }
     return shown.layer(places[found].astype(float), "points", "anchors", "anchors", **style, **placed)
 

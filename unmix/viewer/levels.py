@@ -68,9 +68,25 @@ def image_levels(image: xr.DataArray) -> list[Any]:
     return [_lazily(image.data, step) for step in steps_of(image.shape[:2])]
 
 
+def levels_of(values: Any) -> list[Any]:
+    """Return the levels of the values of a layer, an image or an array (y, x, band), as `image_levels` does."""
+    if isinstance(values, xr.DataArray):
+        return image_levels(values)
+    return [values] + [values[::step, ::step] for step in steps_of(values.shape[:2])[1:]]
+
+
 def as_layer_data(levels: list[Any]) -> Any:
     """Return levels as napari takes them: one alone as it is."""
     return levels if len(levels) > 1 else levels[0]
+
+
+def uncached(data: Any) -> dict[str, Any]:
+    """Return the keyword of a layer that is drawn without napari's cache, where it is lazy.
+
+    That cache hooks into Dask for all threads at once while a layer is drawn: a run that computes at the same time
+    loses a key of its own and fails.
+    """
+    return {} if isinstance(finest(data), np.ndarray) else {"cache": False}
 
 
 def finest(data: Any) -> Any:

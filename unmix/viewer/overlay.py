@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .levels import uncached
 from .placement import Placement
 from .sources import KEY, about, identity_of
 
@@ -19,8 +20,8 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step:
         What it lies on.
     role : str
         What it is; also the second part of its name.
-    data : array
-        What is shown.
+    data : array or list of arrays
+        What is shown, or its levels.
     kind : {'image', 'labels'}
         Of the layer.
     step : int
@@ -33,6 +34,9 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step:
     identity = identity_of(source)
     layer = overlay(viewer, identity, role)
     placed = _placed(source, step)
+    if layer is not None and layer.multiscale != isinstance(data, list):
+        viewer.layers.remove(layer)
+        layer = None
     if layer is not None:
         layer.data = data
         layer.scale, layer.translate = placed["scale"], placed["translate"]
@@ -40,6 +44,7 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step:
         return layer
     metadata = {KEY: {"role": role, "endmember": "", "source": source.name, "source_id": identity}}
     keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **placed, **look}
+    keywords |= {"multiscale": isinstance(data, list), **uncached(data)}
     selected = viewer.layers.selection.active
     made = viewer.add_layer(Layer.create(data, keywords, kind))
     if selected is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ..blocks import source_of
 from ..errors import DataError
 from ..image import as_image, guess_quantity, sample_rows
 from ..light.beer_lambert import full_scale
-from .levels import as_layer_data, finest, image_levels
+from .levels import as_layer_data, finest, image_levels, uncached
 from .placement import PIXEL, Placement
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -91,6 +91,13 @@ class SourceLayer:
     def n_bands(self) -> int:
         return int(self.values.shape[2])
 
+    def stretch(self, bands: Sequence[int]) -> list[tuple[float, float]]:
+        """Return display limits of bands from a few rows, read past Dask: napari counts on being alone with it."""
+        data = self.values.data if isinstance(self.values, xr.DataArray) else self.values
+        source = source_of(data)
+        sample = sample_rows(data if source is None else source)
+        return [contrast_limits(sample[..., band]) for band in bands]
+
     def image(self) -> xr.DataArray:
         """Return the image; a foreign layer's values are looked through once for pixels that are not finite."""
         if isinstance(self.values, xr.DataArray):
@@ -123,6 +130,7 @@ def layer_of_image(image: xr.DataArray, **facts: Any) -> LayerData:
     shown = as_layer_data([change(level) for level in image_levels(image)])
     known = {"role": "source", "image": image, "shown": finest(shown), **facts}
     keywords = {"name": name_of(image), "metadata": {KEY: known}, "multiscale": isinstance(shown, list)}
+    keywords |= uncached(shown)
     if picture:
         return shown, {**keywords, **placement.of_map(), "rgb": True}, "image"
     good = image.coords["good_band"].values

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..errors import DataError
 from ..readers.pyramid import pyramid_of
+from .levels import uncached
 from .sources import KEY, Part, about, source_of_layer
 
 _LEAST = 8
@@ -47,6 +48,7 @@ def add_view(viewer: Any, layer: Any) -> Any:
         rgb=layer.rgb,
         metadata={KEY: known},
         multiscale=False,
+        **uncached(shown),
         **look,
         **_place(layer, level, window),
     )

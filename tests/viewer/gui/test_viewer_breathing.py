@@ -139,7 +139,7 @@ def test_searches_for_garbage_are_short_while_a_run_goes_on(qtbot, desk):
     assert gc.get_freeze_count() == 0
 
 
-def test_twenty_gigabytes_are_not_read_to_be_shown(desk, tmp_path, monkeypatch):
+def test_twenty_gigabytes_are_not_read_to_be_shown(qtbot, desk, tmp_path, monkeypatch):
     from unmix.readers.raw_file import RawFile
 
     viewer, panel = desk
@@ -161,6 +161,12 @@ def test_twenty_gigabytes_are_not_read_to_be_shown(desk, tmp_path, monkeypatch):
     assert layer.data.shape == (bands, lines, samples)
     assert len(layer.data) > 3
     assert panel.layer is layer
+    assert sum(read) < 100_000_000
+    read.clear()
+    panel.results.explore_button.click()
+    viewer.window.dock_widgets["unmix explore"].colour.show_button.click()
+    qtbot.waitUntil(lambda: "large | false colour" in viewer.layers, timeout=WAIT_MS)
+    assert len(viewer.layers["large | false colour"].data) == len(layer.data)
     assert sum(read) < 100_000_000
     viewer.layers.clear()
 

@@ -20,14 +20,6 @@ N_ENDMEMBERS = 3
 
 
 @pytest.fixture
-def desk(make_napari_viewer):
-    from unmix.viewer.__main__ import open_files
-
-    viewer = make_napari_viewer()
-    return viewer, open_files(viewer, [])
-
-
-@pytest.fixture
 def messages(monkeypatch):
     shown = []
     monkeypatch.setattr("unmix.viewer.panel.show_error", shown.append)

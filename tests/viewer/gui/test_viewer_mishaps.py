@@ -15,13 +15,11 @@ WAIT_MS = 60_000
 
 
 @pytest.fixture
-def desk(make_napari_viewer):
+def desk(desk):
     """Return a viewer with the panel and both docks."""
-    from unmix.viewer.__main__ import open_files
     from unmix.viewer.docks import open_dock
 
-    viewer = make_napari_viewer()
-    panel = open_files(viewer, [])
+    viewer, panel = desk
     return viewer, panel, open_dock(viewer, "Spectra"), open_dock(viewer, "Explore")
 
 
