@@ -12,13 +12,21 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("unmix", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unmix")
 
+NO_DISPLAY = "CI=true and no display: GUI tests must run. Use xvfb-run (make test does)."
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qtbot", "qapp"}
+
+
+def has_display() -> bool:
+    known = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(known) or not sys.platform.startswith("linux")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Drop compiled kernels older than any kernel file: numba looks at the caller's file, not at what it inlines."""
     if hasattr(config, "workerinput"):
         return
+    if config.getoption("numprocesses", default=None) and os.environ.get("CI") == "true" and not has_display():
+        raise pytest.UsageError(NO_DISPLAY)  # a worker that refuses says so less clearly
     package = Path(__file__).parent.parent / "unmix"
     sources = [path for path in package.rglob("*.py") if "compiled import" in path.read_text(encoding="utf-8")]
     newest = max(path.stat().st_mtime for path in sources)
@@ -50,13 +58,12 @@ def pytest_report_header() -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep Qt from aborting the whole run where there is no display; with CI=true that is a failure, not a skip."""
-    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if display or not sys.platform.startswith("linux"):
+    if has_display():
         return
     for item in items:
         if GUI_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("gui"):
             if os.environ.get("CI") == "true":
-                raise pytest.UsageError("CI=true and no display: GUI tests must run. Use xvfb-run (make test does).")
+                raise pytest.UsageError(NO_DISPLAY)
             item.add_marker(pytest.mark.skip(reason="needs a display (make test uses Xvfb)"))
 
 
