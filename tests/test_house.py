@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"nmf"}), frozenset({"metrics"})),
     (frozenset({"image"}), frozenset({"result"}), frozenset({"options"})),
     (
-        frozenset({"blocks", "scratch", "stores", "engines", "parts", "spread", "sampling", "ground_grid"}),
+        frozenset({"blocks", "indexing", "scratch", "stores", "engines", "parts", "spread", "sampling", "ground_grid"}),
         frozenset({"light"}),
         frozenset({"materials"}),
         frozenset({"provenance"}),

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .errors import WriteError
+from .indexing import span_of
 
 _SHARE_OF_MEMORY = 4
 _FALLBACK_BYTES = 4_000_000_000
@@ -158,7 +159,7 @@ class MapStore:
     def __getitem__(self, index: Any) -> np.ndarray:
         """Return the values at an index; only the window that it spans is read."""
         index = (index if isinstance(index, tuple) else (index,)) + (slice(None),) * 3
-        spans = [_span(one, size) for one, size in zip(index[:3], self.shape, strict=True)]
+        spans = [span_of(one, size) for one, size in zip(index[:3], self.shape, strict=True)]
         (maps, _), (rows, _), (columns, _) = spans
         values = np.empty((maps.stop - maps.start, rows.stop - rows.start, columns.stop - columns.start), self.dtype)
         if values.size:
@@ -208,15 +209,3 @@ def _no_space(folder: Path, needed: int) -> WriteError:
         f"the maps need {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB free. "
         "Give out= (or TMPDIR) on a larger disk, or a larger memory=."
     )
-
-
-def _span(index: Any, size: int) -> tuple[slice, Any]:
-    """Return the span an index needs, and what is left to take of it (a slice, or 0 for one place)."""
-    if not isinstance(index, slice):
-        place = range(size)[int(index)]
-        return slice(place, place + 1), 0
-    taken = range(*index.indices(size))
-    if len(taken) == 0:
-        return slice(0, 0), slice(None)
-    low, high = min(taken[0], taken[-1]), max(taken[0], taken[-1]) + 1
-    return slice(low, high), slice(None, None, taken.step)

@@ -18,6 +18,7 @@ import numpy as np
 from ..blocks import BLOCK_BYTES
 from ..errors import ReadError, UnmixError
 from ..image import sample_rows
+from ..indexing import span_of
 from .naming import one_line, shown
 
 _PARALLEL_FROM = 1_000_000
@@ -104,7 +105,7 @@ class Physical:
 
     def __getitem__(self, window: Any) -> np.ndarray:
         window = (window if isinstance(window, tuple) else (window,)) + (slice(None),) * 3
-        spans = [_span(index, size) for index, size in zip(window[:3], self.shape, strict=True)]
+        spans = [span_of(index, size) for index, size in zip(window[:3], self.shape, strict=True)]
         if any(span.stop == span.start for span, _ in spans):
             pairs = zip(window[:3], self.shape, strict=True)
             return np.empty([len(range(*i.indices(n))) for i, n in pairs if isinstance(i, slice)], self.dtype)
@@ -264,18 +265,6 @@ def is_impossible(nodata: float, dtype: np.dtype) -> bool:
 def _cut(start: int, stop: int, step: int) -> tuple[int, ...]:
     edges = [start, *range((start // step + 1) * step, stop, step), stop]
     return tuple(b - a for a, b in pairwise(edges))
-
-
-def _span(index: Any, size: int) -> tuple[slice, Any]:
-    """Return the contiguous span an index needs, and what is left to take of it (a slice, or 0 for one place)."""
-    if not isinstance(index, slice):
-        place = range(size)[int(index)]
-        return slice(place, place + 1), 0
-    taken = range(*index.indices(size))
-    if len(taken) == 0:
-        return slice(0, 0), slice(None)
-    low, high = min(taken[0], taken[-1]), max(taken[0], taken[-1]) + 1
-    return slice(low, high), slice(None, None, taken.step)
 
 
 def _representable(nodata: float | None, dtype: np.dtype) -> float | None:

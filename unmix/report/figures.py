@@ -9,14 +9,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import xarray as xr
 
 from ..result import check_result
-from ..writers.commit import commit
 from ..writers.facts import quantity, source_name, source_path
 from .layout import MARGIN, PAGE_WIDTH, tile_grid
-from .page import DPI, GREY, Page, check_png_name, without_glyph_warnings
+from .page import GREY, Page, check_png_name, save_page
 from .spectra import draw_endmembers, endmembers_height
 from .tiles import Tile, diagnostic_tiles, draw_tiles, height_to_width, map_tiles, overview_tiles
 
@@ -119,20 +117,7 @@ def save_figure(
     path = Path(path)
     path = path / "figure.png" if path.is_dir() else path
     check_png_name(path)
-    figure = summary_figure(result, image)
-    expected = tuple(int(length) for length in figure.canvas.get_width_height())
-
-    def fill(temporary: Path) -> None:
-        with without_glyph_warnings():
-            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": "unmix"})
-
-    def differences(temporary: Path, _: None) -> str:
-        from matplotlib.image import imread
-
-        picture = imread(temporary, format="png")
-        return "" if picture.shape[1::-1] == expected and np.isfinite(picture).all() else "size"
-
-    return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
+    return save_page(summary_figure(result, image), path, overwrite=overwrite, source=source_path(result))
 
 
 def subtitle(result: xr.Dataset) -> str:

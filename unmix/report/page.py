@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..materials.colours import FULL_THICKNESS, INVALID
+from ..writers.commit import commit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,6 +138,24 @@ def check_png_name(path: Path) -> None:
     """Refuse a name that says the figure is something else than the PNG file it is."""
     if path.suffix.lower() != ".png":
         raise OptionError(f"{path}: a figure is a PNG file. Give a name that ends in .png.")
+
+
+def save_page(
+    figure: Figure, path: str | os.PathLike[str], *, overwrite: bool, source: str | os.PathLike[str] | None
+) -> Path:
+    """Write a figure as a PNG file, whole or not at all; `source`, the image it is about, is never written over."""
+    expected = tuple(int(length) for length in figure.canvas.get_width_height())
+
+    def fill(temporary: Path) -> None:
+        with without_glyph_warnings():
+            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": "unmix"})
+
+    def differences(temporary: Path, _: None) -> str:
+        from matplotlib.image import imread
+
+        return "" if imread(temporary, format="png").shape[1::-1] == expected else "size"
+
+    return commit(path, fill, differences, overwrite=overwrite, source=source)
 
 
 def short_number(value: float) -> str:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..rank import STABLE_ANGLE, RankEstimate
-from ..writers.commit import commit
-from .page import DPI, GREY, INK, RULE, Page, check_png_name, without_glyph_warnings
+from .page import GREY, INK, RULE, Page, check_png_name, save_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,19 +99,7 @@ def save_rank_figure(
         The name does not end in .png; the file exists, is a link, or cannot be written.
     """
     check_png_name(Path(path))
-    figure = rank_figure(estimate, name)
-    expected = tuple(int(length) for length in figure.canvas.get_width_height())
-
-    def fill(temporary: Path) -> None:
-        with without_glyph_warnings():
-            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": "unmix"})
-
-    def differences(temporary: Path, _: None) -> str:
-        from matplotlib.image import imread
-
-        return "" if imread(temporary, format="png").shape[1::-1] == expected else "size"
-
-    return commit(path, fill, differences, overwrite=overwrite, source=source)
+    return save_page(rank_figure(estimate, name), path, overwrite=overwrite, source=source)
 
 
 def _draw_curve(axes: Axes, estimate: RankEstimate, values: np.ndarray, label: str) -> None:
