@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import kernel
+from .compiled import exact_kernel, kernel
 
 
 @kernel
@@ -43,11 +43,12 @@ def dot_rows(X, axes, out):
             out[i, k2], out[i1, k2], out[i2, k2], out[i3, k2] = u0, u1, u2, u3
 
 
-@kernel
+@exact_kernel
 def subtract_mixtures(X, i, stop, M, E, work):
     """Write X - M'E of four rows from i to work (4, b), zeros from `stop` on.
 
-    M (r, n); E has rows of zeros up to a multiple of three, `padded_endmembers`.
+    M (r, n); E has rows of zeros up to a multiple of three, `padded_endmembers`. Sums keep their order, so that a row's
+    answer does not depend on its place among the four.
     """
     last, b = len(M) - 1, X.shape[1]
     i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
