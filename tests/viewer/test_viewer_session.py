@@ -85,7 +85,7 @@ def test_a_new_name_is_everywhere(viewer, session):
         "endmember 3",
     ]
     assert "soil" in list(viewer.layers["field | anchors"].features["label"])
-    assert session.map_of("soil").colormap.name == "soil (unmix)"
+    assert session.map_of("soil").colormap.name.startswith("soil (unmix)")  # napari numbers names it has heard before
     assert [one[1]["colormap"].name for one in session.current.layers if one[1]["name"] == "field | soil"] == [
         "soil (unmix)"
     ]

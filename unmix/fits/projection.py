@@ -107,5 +107,5 @@ def _with_neighbours(size: int, lattice: int) -> np.ndarray:
 
 def leading_directions(space: Subspace, r: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the r leading eigenvectors (r, n_bands) of the sample's second moment, and all its eigenvalues."""
-    values, vectors = np.linalg.eigh(space.covariance + np.outer(space.mean, space.mean))
-    return vectors[:, ::-1].T[:r], np.maximum(values[::-1], 0)
+    values, vectors = space.moment_axes
+    return vectors[:r], values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..nmf.compiled import exact_kernel, kernel
+from ..nmf.compiled import kernel, reproducible_kernel
 
 SOLVED, CLEAR, INVALID = 0, 1, 2
 
@@ -52,7 +52,7 @@ def row_densities(row, table, densities):
             densities[channel, j] = of_value[row[j, channel]]
 
 
-@exact_kernel
+@reproducible_kernel
 def row_in_frame(densities, frame, p, q, n):
     """Turn densities (3, w) into coordinates in a frame (3, 3), an axis a row."""
     p0, p1, p2 = frame[0, 0], frame[0, 1], frame[0, 2]
@@ -65,7 +65,7 @@ def row_in_frame(densities, frame, p, q, n):
         n[j] = n0 * x + n1 * y + n2 * z
 
 
-@exact_kernel
+@reproducible_kernel
 def of_two(x, y, z, angle):
     """Solve one pixel for two unit stains an `angle` (cosine, sine, 1 / sine) apart; also return the squared residual.
 
@@ -82,7 +82,7 @@ def of_two(x, y, z, angle):
     return first, second, z * z + across * across + behind * behind
 
 
-@exact_kernel
+@reproducible_kernel
 def root_mean(rest):
     """Return the root mean square over three channels of a squared residual."""
     return np.sqrt(rest * np.float32(1.0 / 3.0))
@@ -138,7 +138,7 @@ def row_of_three(states, densities, stains, work, maps, i):
     return misfit, energy
 
 
-@exact_kernel
+@reproducible_kernel
 def nearest_face(p, q, n, angle, best, first, second, absent):
     """Take the answer of two of three stains wherever it leaves less than the best so far."""
     for j in range(len(p)):

@@ -25,3 +25,11 @@ def exact_kernel(function: Callable[..., Any]) -> Any:
         return njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")(function)
     except RuntimeError:
         return njit(nogil=True, error_model="numpy")(function)
+
+
+def reproducible_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that rounds every operation as it is written: the same bits wherever it is compiled into."""
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:
+        return njit(nogil=True, error_model="numpy")(function)

@@ -47,6 +47,12 @@ class Subspace:
         """Covariance of the sample, shape (n_bands, n_bands)."""
         return (self.axes.T * self.variances) @ self.axes
 
+    @cached_property
+    def moment_axes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues (n_bands,) of the sample's second moment, largest first, and eigenvectors, one a row."""
+        values, vectors = np.linalg.eigh(self.covariance + np.outer(self.mean, self.mean))
+        return np.maximum(values[::-1], 0), vectors[:, ::-1].T
+
     def noise(self, r: int) -> float:
         """Variance of the white noise a band, judged by the axes that r endmembers leave out."""
         left = self.variances[r:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,7 +28,7 @@ def rename_layers(layers: list[Any], old: str, new: str) -> None:
         if known["role"] == "abundance" and known["endmember"] == old:
             given = _with_renamed_colours(known.get("given", {}), old, new)
             layer.metadata = {**layer.metadata, KEY: {**known, "endmember": new, "given": given}}
-            if layer.colormap.name == colours_title(old):
+            if _called_after(layer.colormap.name, old):
                 layer.colormap = given.get("colormap", layer.colormap)
             if layer.name == f"{known['source']} | {old}":
                 layer.name = f"{known['source']} | {new}"
@@ -78,10 +79,16 @@ def _with_renamed_colours(look: Mapping[str, Any], old: str, new: str) -> dict[s
     from napari.utils.colormaps import Colormap
 
     held = look.get("colormap")
-    if not isinstance(held, Colormap) or held.name != colours_title(old):
+    if not isinstance(held, Colormap) or not _called_after(held.name, old):
         return dict(look)
     renamed = Colormap(held.colors, name=colours_title(new), controls=held.controls, nan_color=held.nan_color)
     return {**look, "colormap": renamed}
+
+
+def _called_after(colours: str, name: str) -> bool:
+    """Return whether a map's colours are called after an endmember; napari numbers those it has heard of before."""
+    title = re.escape(colours_title(name))
+    return re.fullmatch(rf"{title}( \(\d+\))?", colours) is not None
 
 
 def _relabelled_features(features: dict[str, Any], old: str, new: str) -> dict[str, Any]:
