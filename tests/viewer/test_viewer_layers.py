@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unmix.light.beer_lambert import to_optical_density
-from unmix.viewer.layers import Shown, result_layers
+from unmix.viewer.layers import Shown, goes_by, result_layers
 from unmix.viewer.placement import Placement, known_unit
 from unmix.viewer.sources import KEY
 
@@ -159,3 +159,10 @@ def test_labels_of_points_lie_on_the_image(points, expected):
     assert np.sign(placed["translation"][1]) == expected[2]
     if not expected[2]:
         assert np.sign(placed["translation"][0]) == expected[1]
+
+
+def test_colours_are_known_with_and_without_the_number_napari_gives_them():
+    assert goes_by("soil (unmix)", "soil (unmix)")
+    assert goes_by("soil (unmix) (3)", "soil (unmix)")
+    assert not goes_by("soil (unmix) wet", "soil (unmix)")
+    assert not goes_by("wet soil (unmix)", "soil (unmix)")

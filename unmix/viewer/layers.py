@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -199,6 +200,11 @@ def map_colours(name: str, colour: np.ndarray, stained: bool, top: float, densit
 def colours_title(name: str) -> str:
     """Return what the colours of an endmember's map are called in napari's list of colormaps."""
     return f"{name} (unmix)"
+
+
+def goes_by(colours: str, title: str) -> bool:
+    """Say whether a layer's colours are those of this title; napari numbers titles it has heard before."""
+    return re.fullmatch(re.escape(title) + r"( \(\d+\))?", colours) is not None
 
 
 def _quality_maps(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .finished import Finished
-from .layers import NAMELESS, STAINED, colours_title, map_colours
+from .layers import NAMELESS, STAINED, colours_title, goes_by, map_colours
 from .sources import KEY, LayerData, about, known_by
 
 
@@ -28,7 +27,7 @@ def rename_layers(layers: list[Any], old: str, new: str) -> None:
         if known["role"] == "abundance" and known["endmember"] == old:
             given = _with_renamed_colours(known.get("given", {}), old, new)
             layer.metadata = {**layer.metadata, KEY: {**known, "endmember": new, "given": given}}
-            if _called_after(layer.colormap.name, old):
+            if goes_by(layer.colormap.name, colours_title(old)):
                 layer.colormap = given.get("colormap", layer.colormap)
             if layer.name == f"{known['source']} | {old}":
                 layer.name = f"{known['source']} | {new}"
@@ -79,16 +78,10 @@ def _with_renamed_colours(look: Mapping[str, Any], old: str, new: str) -> dict[s
     from napari.utils.colormaps import Colormap
 
     held = look.get("colormap")
-    if not isinstance(held, Colormap) or not _called_after(held.name, old):
+    if not isinstance(held, Colormap) or not goes_by(held.name, colours_title(old)):
         return dict(look)
     renamed = Colormap(held.colors, name=colours_title(new), controls=held.controls, nan_color=held.nan_color)
     return {**look, "colormap": renamed}
-
-
-def _called_after(colours: str, name: str) -> bool:
-    """Return whether a map's colours are called after an endmember; napari numbers those it has heard of before."""
-    title = re.escape(colours_title(name))
-    return re.fullmatch(rf"{title}( \(\d+\))?", colours) is not None
 
 
 def _relabelled_features(features: dict[str, Any], old: str, new: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .layers import goes_by
 from .levels import finest
 from .sources import KEY, LayerData, about, known_by
 
@@ -193,4 +194,4 @@ def _untouched(layer: Any, key: str, before: dict[str, Any]) -> bool:
     if key == "contrast_limits":
         return bool(np.allclose(layer.contrast_limits, before[key]))
     name = getattr(before[key], "name", None)
-    return name is None or layer.colormap.name == name
+    return name is None or goes_by(layer.colormap.name, name)
