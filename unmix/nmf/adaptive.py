@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .anchors import median_of_rows
+from .anchors import grow_by, median_of_rows
 
 _CONFIDENCE = 2.0
 _REACH = 3.0
@@ -120,7 +120,7 @@ def adaptive_anchors(lift: BrightnessLift, noise: float, misfit: float) -> Adapt
     search = _Search(
         np.column_stack([flat[known], np.ones(len(known))]), S, typical * (nu / typical) ** _NOISE_EXPONENT
     )
-    vertices, members = search.grow(*search.project_successively())
+    vertices, members = grow_by(search.farthest, *search.project_successively(), _SWEEPS)
     return AdaptiveAnchors(vertices, [known[rows] for rows in members], _noise_of_coordinates(vertices, S, typical))
 
 
@@ -200,22 +200,6 @@ class _Search:
             v = P @ vertex
             P = P - np.outer(v, v) / max(float(v @ v), 1e-300)
         return np.array(vertices), members
-
-    def grow(self, vertices: np.ndarray, members: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-        vertices, members = vertices.copy(), list(members)
-        r, still = len(vertices), -1  # vertices looked at since one moved, itself not counted
-        for turn in range(_SWEEPS * r):
-            k, still = turn % r, still + 1
-            direction = np.linalg.inv(vertices)[:, k]
-            best = 1.0 + 1e-9
-            for sign in (1.0, -1.0):
-                vertex, rows = self.farthest(sign * direction)
-                if abs(vertex @ direction) > best:
-                    best, still = abs(float(vertex @ direction)), 0
-                    vertices[k], members[k] = vertex, rows
-            if still >= r - 1:
-                break
-        return vertices, members
 
 
 def _highest(score: np.ndarray, count: int) -> np.ndarray:

@@ -14,6 +14,7 @@ a dark material is never far from zero: lift the data first (`subspace`).
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -214,6 +215,21 @@ def grow_volume(
     With the other vertices fixed, volume is linear in the one that moves: |h(z)| with h the row of the inverse vertex
     matrix, so the best rows are the farthest along +h or -h (N-FINDR's search, Winter 1999, with medians).
     """
+
+    def farthest(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = farthest_rows(Z, direction, p)
+        return median_of_rows(Z[rows]), rows
+
+    return grow_by(farthest, vertices, members, sweeps)
+
+
+def grow_by(
+    farthest: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    vertices: np.ndarray,
+    members: list[np.ndarray],
+    sweeps: int,
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Do the sweeps of `grow_volume`; ``farthest(direction)`` returns a vertex and the rows behind it."""
     vertices, members = vertices.copy(), list(members)
     r, still = len(vertices), -1  # vertices looked at since one moved, itself not counted
     for turn in range(sweeps * r):
@@ -221,8 +237,7 @@ def grow_volume(
         direction = np.linalg.inv(vertices)[:, k]
         best = 1.0 + 1e-9
         for sign in (1.0, -1.0):
-            rows = farthest_rows(Z, sign * direction, p)
-            vertex = median_of_rows(Z[rows])
+            vertex, rows = farthest(sign * direction)
             volume = abs(float(vertex @ direction))
             if volume > best:
                 best, still = volume, 0

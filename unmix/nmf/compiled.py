@@ -12,24 +12,23 @@ REASSOCIATE = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel; where no folder can hold the cache (read-only install, no home), compile in every process."""
-    try:
-        return njit(cache=True, nogil=True, fastmath=REASSOCIATE, error_model="numpy")(function)
-    except RuntimeError:
-        return njit(nogil=True, fastmath=REASSOCIATE, error_model="numpy")(function)
+    """Compile a kernel whose sums may be reordered so that they vectorise."""
+    return _compiled(function, REASSOCIATE)
 
 
 def exact_kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel whose sums keep their order; for the small quadratic programmes in float64."""
-    try:
-        return njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")(function)
-    except RuntimeError:
-        return njit(nogil=True, error_model="numpy")(function)
+    return _compiled(function, {"contract"})
 
 
 def reproducible_kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel that rounds every operation as it is written: the same bits wherever it is compiled into."""
+    return _compiled(function, set())
+
+
+def _compiled(function: Callable[..., Any], fastmath: set[str]) -> Any:
+    """Compile; where no folder can hold the cache (read-only install, no home), compile in every process."""
     try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
+        return njit(cache=True, nogil=True, fastmath=fastmath, error_model="numpy")(function)
     except RuntimeError:
-        return njit(nogil=True, error_model="numpy")(function)
+        return njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
