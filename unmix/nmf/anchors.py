@@ -229,20 +229,24 @@ def grow_by(
     members: list[np.ndarray],
     sweeps: int,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Do the sweeps of `grow_volume`; ``farthest(direction)`` returns a vertex and the rows behind it."""
+    """Do the sweeps of `grow_volume`; ``farthest(direction)`` returns a vertex and the rows behind it.
+
+    Where there are fewer `members` than vertices, the vertices before them are known and stay.
+    """
     vertices, members = vertices.copy(), list(members)
-    r, still = len(vertices), -1  # vertices looked at since one moved, itself not counted
-    for turn in range(sweeps * r):
-        k, still = turn % r, still + 1
-        direction = np.linalg.inv(vertices)[:, k]
+    n_known, n_free = len(vertices) - len(members), len(members)
+    still = -1  # vertices looked at since one moved, itself not counted
+    for turn in range(sweeps * n_free):
+        k, still = turn % n_free, still + 1
+        direction = np.linalg.inv(vertices)[:, n_known + k]
         best = 1.0 + 1e-9
         for sign in (1.0, -1.0):
             vertex, rows = farthest(sign * direction)
             volume = abs(float(vertex @ direction))
             if volume > best:
                 best, still = volume, 0
-                vertices[k], members[k] = vertex, rows
-        if still >= r - 1:
+                vertices[n_known + k], members[k] = vertex, rows
+        if still >= n_free - 1:
             break
     return vertices, members
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DataError
-from .anchors import farthest_rows
+from .anchors import farthest_rows, grow_volume, median_of_rows
 
 _SWEEPS = 10
 _LEAST_APART = 1e-6
@@ -53,36 +53,14 @@ def anchors_beside(Z: np.ndarray, fixed: np.ndarray, r: int, p: int) -> tuple[np
         lengths = np.where(known, np.einsum("ij,ij->i", rest, rest), -np.inf)
         direction = rest[int(np.argmax(lengths))].astype(np.float64)
         rows = farthest_rows(Z, direction, p)
-        vertex = np.median(Z[rows].astype(np.float64), axis=0)
+        vertex = median_of_rows(Z[rows])
         grown = _orthonormal(vertex[None], basis)
         if len(grown) == len(basis):
             raise DataError(f"n_endmembers={r}, but beside the known ones the data carry only {len(vertices)}.")
         basis = grown
         vertices.append(vertex)
         members.append(rows)
-    return _grown(Z, np.array(vertices), members, p)
-
-
-def _grown(
-    Z: np.ndarray, vertices: np.ndarray, members: list[np.ndarray], p: int
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Move each free vertex in turn to the p-pixel median that makes the simplex largest, until none moves."""
-    n_fixed = len(vertices) - len(members)
-    for _ in range(_SWEEPS):
-        moved = False
-        for k in range(len(members)):
-            direction = np.linalg.inv(vertices)[:, n_fixed + k]
-            best = 1.0 + 1e-9
-            for sign in (1.0, -1.0):
-                rows = farthest_rows(Z, sign * direction, p)
-                vertex = np.median(Z[rows].astype(np.float64), axis=0)
-                volume = abs(vertex @ direction)
-                if volume > best:
-                    best, moved = volume, True
-                    vertices[n_fixed + k], members[k] = vertex, rows
-        if not moved:
-            break
-    return vertices, members
+    return grow_volume(Z, np.array(vertices), members, p, _SWEEPS)
 
 
 def _orthonormal(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
