@@ -81,7 +81,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def _control_of_blas() -> Iterator[None]:
-    """Let this thread set the threads of BLAS: threadpoolctl from 3.7 on heeds the first that did so as long as it lives.
+    """Let this thread set the threads of BLAS: from 3.7 on threadpoolctl heeds the first that did as long as it lives.
 
     Ours come and go, and the one that sets is seldom the one that puts back.
     """
