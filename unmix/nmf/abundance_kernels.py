@@ -42,54 +42,57 @@ def abundances_of_rows(X, Q, programme, A):
     a negative abundance.
     """
     rank, r = programme.R.shape
-    Y, columns = np.empty((_ROWS, rank), X.dtype), np.empty((rank, _ROWS))
+    columns = np.empty((rank, _ROWS))
     F, Z, Z1 = np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS))
-    left = np.empty((2, _ROWS), np.int64)
+    left, codes = np.empty(_ROWS + 1, np.int64), np.empty(_ROWS + 1, np.int64)
     for top in range(0, len(X), _ROWS):
         size = min(_ROWS, len(X) - top)
-        dot_rows(X[top : top + size], Q, Y)
-        for m in range(rank):
-            for i in range(_ROWS):
-                columns[m, i] = Y[i, m]
+        dot_rows(X[top : top + size], Q, columns.T[:size])
         part = A[top : top + size]
         count = _solve_directly(columns, programme, Z, Z1, left, part)
         if count > 0:
-            _with_all(programme.R.T, np.zeros(r), columns, F)
-            _solve_one_by_one(F, left[:, :count], programme, part)
+            _starting_sets(Z1 if programme.constraint == SUM_TO_ONE else Z, left[:count], columns, codes)
+            _with_all(programme.R.T, np.zeros(r), columns, -(-count // 8) * 8, F)
+            _solve_one_by_one(F, left[:count], codes, programme, part)
 
 
 @kernel
 def _solve_directly(columns, programme, Z, Z1, left, A):
-    """Solve the pixels (rank, n) whose optimum has every endmember in it; write which are left, return how many.
+    """Solve the pixels (rank, n) as if every endmember were in them; write which that is wrong for, return how many.
 
-    With each that is left comes the set to start from: the endmembers that were not negative.
+    No branch depends on a pixel: a wrongly predicted one would cost as much as the pixel.
     """
     r, constraint, count = A.shape[1], programme.constraint, 0
     if constraint != SUM_TO_ONE:
-        _with_all(programme.M, np.zeros(r), columns, Z)
+        _with_all(programme.M, np.zeros(r), columns, _ROWS, Z)
     if constraint in (SUM_TO_ONE, SHADE):
-        _with_all(programme.M1, programme.m1, columns, Z1)
+        _with_all(programme.M1, programme.m1, columns, _ROWS, Z1)
     for i in range(len(A)):
-        free = constraint == UNCONSTRAINED or (constraint != SUM_TO_ONE and Z[r, i] >= 0.0)
-        summed = constraint == SUM_TO_ONE or (constraint == SHADE and free and Z[r + 1, i] > 1.0)
-        if programme.direct and summed and Z1[r, i] >= 0.0:
-            for k in range(r):
-                A[i, k] = Z1[k, i]
-        elif programme.direct and free and not summed and np.isfinite(Z[r + 1, i]):
-            for k in range(r):
-                A[i, k] = Z[k, i]
-        else:
-            code = 0
-            for k in range(r):
-                code |= ((Z1[k, i] if constraint == SUM_TO_ONE else Z[k, i]) >= 0.0) << k
-            left[0, count], left[1, count] = i, code
-            count += 1
+        free = (constraint == UNCONSTRAINED) | ((constraint != SUM_TO_ONE) & (Z[r, i] >= 0.0))
+        summed = (constraint == SUM_TO_ONE) | ((constraint == SHADE) & free & (Z[r + 1, i] > 1.0))
+        right = (summed & (Z1[r, i] >= 0.0)) | (free & ~summed & np.isfinite(Z[r + 1, i]))
+        for k in range(r):
+            A[i, k] = Z1[k, i] if summed else Z[k, i]
+        left[count] = i
+        count += ~(right & programme.direct)
     return count
 
 
 @kernel
-def _with_all(M, m, columns, Z):
-    """Write Z = M columns + m, below it the least of each column and its sum."""
+def _starting_sets(Z, left, columns, codes):
+    """Write the set each pixel that is left starts from, the endmembers that were not negative; move its column up."""
+    for place in range(len(left)):
+        i, code = left[place], 0
+        for k in range(len(Z) - 2):
+            code |= (Z[k, i] >= 0.0) << k
+        codes[place] = code
+        for m in range(len(columns)):
+            columns[m, place] = columns[m, i]
+
+
+@kernel
+def _with_all(M, m, columns, n, Z):
+    """Write Z = M columns + m for n columns, below it the least of each column and its sum."""
     r = len(M)
     least, total = Z[r], Z[r + 1]
     least[:], total[:] = np.inf, 0.0
@@ -97,27 +100,27 @@ def _with_all(M, m, columns, Z):
         Z[k] = m[k]
         for j in range(len(columns)):
             weight = M[k, j]
-            for i in range(columns.shape[1]):
+            for i in range(n):
                 Z[k, i] += weight * columns[j, i]
-        for i in range(columns.shape[1]):
+        for i in range(n):
             least[i] = min(least[i], Z[k, i])
             total[i] += Z[k, i]
 
 
 @kernel
-def _solve_one_by_one(F, left, programme, A):
+def _solve_one_by_one(F, left, codes, programme, A):
     """Solve pixels by the tables or by the active set from F = E X' (r, n); one that is not finite is NaN in A."""
     _, G, _, _, _, (T, t), (T1, t1), constraint, _, use_table, most = programme
     r = len(G)
     f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
-    for place in range(left.shape[1]):
-        i, code = left[0, place], left[1, place]
-        if not np.isfinite(F[r + 1, i]):
+    for place in range(len(left)):
+        i, code = left[place], codes[place]
+        if not np.isfinite(F[r + 1, place]):
             for k in range(r):
                 A[i, k] = np.nan
             continue
         for k in range(r):
-            f[k] = F[k, i]
+            f[k] = F[k, place]
         summed = constraint == SUM_TO_ONE
         if most > 0:
             solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, z, np.empty(r))
