@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 import unmix
 from unmix.blocks import (
@@ -245,8 +247,6 @@ def test_errors_inside_blocks_come_out_as_they_are(values: np.ndarray, layout: t
 
 
 def test_blas_has_one_thread_inside_a_block_and_its_own_again_after(values: np.ndarray) -> None:
-    from threadpoolctl import threadpool_info
-
     def of_blas() -> set[int]:
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
@@ -254,6 +254,17 @@ def test_blas_has_one_thread_inside_a_block_and_its_own_again_after(values: np.n
     inside = map_blocks(lambda *_: of_blas(), laid_out(values, (10, -1, -1)), threads=2)
     assert all(threads == {1} for threads in inside)
     assert of_blas() == before
+
+
+def test_blas_has_one_thread_inside_a_block_whichever_thread_runs_the_blocks(values: np.ndarray) -> None:
+    def threads_seen() -> set[int]:
+        inside = map_blocks(lambda *_: threadpool_info(), laid_out(values, (10, -1, -1)), threads=2)
+        return {pool["num_threads"] for seen in inside for pool in seen if pool["user_api"] == "blas"}
+
+    before = threadpool_info()
+    with ThreadPoolExecutor(1) as elsewhere:  # what is limited once in the main thread is its own from then on
+        assert [threads_seen(), elsewhere.submit(threads_seen).result(), threads_seen()] == [{1}, {1}, {1}]
+    assert threadpool_info() == before
 
 
 def test_blocks_run_on_the_number_of_threads_asked_for(values: np.ndarray) -> None:

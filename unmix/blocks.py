@@ -83,9 +83,11 @@ def blocks_of(image: xr.DataArray) -> list[Block]:
     """Cut an image into blocks along its own grain: whole rows in memory, the file's chunks when lazy."""
     height, width, n_bands = image.shape
     if image.chunks is None:
-        n_blocks = -(-height * width * n_bands * 4 // BLOCK_BYTES)
-        if height * width * n_bands > BLOCK_BYTES // 64:
-            n_blocks = -(-n_blocks // 4) * 4
+        n_values = height * width * n_bands
+        n_blocks = -(-n_values * 4 // BLOCK_BYTES)
+        if n_values > BLOCK_BYTES // 64:
+            at_least = 16 if n_values > BLOCK_BYTES // 4 else 4
+            n_blocks = -(-n_blocks // at_least) * at_least
         edges = np.unique(np.linspace(0, height, min(n_blocks, height) + 1).astype(int))
         return [Block(slice(int(a), int(b)), slice(0, width)) for a, b in pairwise(edges)]
     spans = []

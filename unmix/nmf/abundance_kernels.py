@@ -8,7 +8,7 @@ import numpy as np
 
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
-from .quadratic import solve_best_subset, solve_by_active_set, solve_by_table
+from .quadratic import solve_best_subset, solve_by_active_set, solve_by_pivoting, solve_by_table
 
 UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
 _ROWS = 64
@@ -42,54 +42,68 @@ def abundances_of_rows(X, Q, programme, A):
     a negative abundance.
     """
     rank, r = programme.R.shape
-    Y, columns = np.empty((_ROWS, rank), X.dtype), np.empty((rank, _ROWS))
+    columns = np.empty((rank, _ROWS))
     F, Z, Z1 = np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS))
-    left = np.empty((2, _ROWS), np.int64)
+    left, codes = np.empty(_ROWS + 1, np.int64), np.empty(_ROWS + 1, np.int64)
     for top in range(0, len(X), _ROWS):
         size = min(_ROWS, len(X) - top)
-        dot_rows(X[top : top + size], Q, Y)
-        for m in range(rank):
-            for i in range(_ROWS):
-                columns[m, i] = Y[i, m]
+        dot_rows(X[top : top + size], Q, columns.T[:size])
         part = A[top : top + size]
         count = _solve_directly(columns, programme, Z, Z1, left, part)
         if count > 0:
-            _with_all(programme.R.T, np.zeros(r), columns, F)
-            _solve_one_by_one(F, left[:, :count], programme, part)
+            first = Z1 if programme.constraint == SUM_TO_ONE else Z
+            _move_up(columns, left[:count])
+            _with_all(programme.R.T, np.zeros(r), columns, -(-count // 8) * 8, F)
+            if programme.use_table:
+                _starting_sets(first, left[:count], codes)
+                _solve_by_tables(F, left[:count], codes, programme, part)
+            else:
+                _solve_without_tables(F, left[:count], first, programme, part)
 
 
 @kernel
 def _solve_directly(columns, programme, Z, Z1, left, A):
-    """Solve the pixels (rank, n) whose optimum has every endmember in it; write which are left, return how many.
+    """Solve the pixels (rank, n) as if every endmember were in them; write which that is wrong for, return how many.
 
-    With each that is left comes the set to start from: the endmembers that were not negative.
+    No branch depends on a pixel: a wrongly predicted one would cost as much as the pixel.
     """
     r, constraint, count = A.shape[1], programme.constraint, 0
     if constraint != SUM_TO_ONE:
-        _with_all(programme.M, np.zeros(r), columns, Z)
+        _with_all(programme.M, np.zeros(r), columns, _ROWS, Z)
     if constraint in (SUM_TO_ONE, SHADE):
-        _with_all(programme.M1, programme.m1, columns, Z1)
+        _with_all(programme.M1, programme.m1, columns, _ROWS, Z1)
     for i in range(len(A)):
-        free = constraint == UNCONSTRAINED or (constraint != SUM_TO_ONE and Z[r, i] >= 0.0)
-        summed = constraint == SUM_TO_ONE or (constraint == SHADE and free and Z[r + 1, i] > 1.0)
-        if programme.direct and summed and Z1[r, i] >= 0.0:
-            for k in range(r):
-                A[i, k] = Z1[k, i]
-        elif programme.direct and free and not summed and np.isfinite(Z[r + 1, i]):
-            for k in range(r):
-                A[i, k] = Z[k, i]
-        else:
-            code = 0
-            for k in range(r):
-                code |= ((Z1[k, i] if constraint == SUM_TO_ONE else Z[k, i]) >= 0.0) << k
-            left[0, count], left[1, count] = i, code
-            count += 1
+        free = (constraint == UNCONSTRAINED) | ((constraint != SUM_TO_ONE) & (Z[r, i] >= 0.0))
+        summed = (constraint == SUM_TO_ONE) | ((constraint == SHADE) & free & (Z[r + 1, i] > 1.0))
+        right = (summed & (Z1[r, i] >= 0.0)) | (free & ~summed & np.isfinite(Z[r + 1, i]))
+        for k in range(r):
+            A[i, k] = Z1[k, i] if summed else Z[k, i]
+        left[count] = i
+        count += ~(right & programme.direct)
     return count
 
 
 @kernel
-def _with_all(M, m, columns, Z):
-    """Write Z = M columns + m, below it the least of each column and its sum."""
+def _move_up(columns, left):
+    """Put the columns of the pixels that are left side by side."""
+    for place in range(len(left)):
+        for m in range(len(columns)):
+            columns[m, place] = columns[m, left[place]]
+
+
+@kernel
+def _starting_sets(Z, left, codes):
+    """Write the set each pixel that is left starts from, as bits: the endmembers that were not negative."""
+    for place in range(len(left)):
+        i, code = left[place], 0
+        for k in range(len(Z) - 2):
+            code |= (Z[k, i] >= 0.0) << k
+        codes[place] = code
+
+
+@kernel
+def _with_all(M, m, columns, n, Z):
+    """Write Z = M columns + m for n columns, below it the least of each column and its sum."""
     r = len(M)
     least, total = Z[r], Z[r + 1]
     least[:], total[:] = np.inf, 0.0
@@ -97,33 +111,33 @@ def _with_all(M, m, columns, Z):
         Z[k] = m[k]
         for j in range(len(columns)):
             weight = M[k, j]
-            for i in range(columns.shape[1]):
+            for i in range(n):
                 Z[k, i] += weight * columns[j, i]
-        for i in range(columns.shape[1]):
+        for i in range(n):
             least[i] = min(least[i], Z[k, i])
             total[i] += Z[k, i]
 
 
 @kernel
-def _solve_one_by_one(F, left, programme, A):
-    """Solve pixels by the tables or by the active set from F = E X' (r, n); one that is not finite is NaN in A."""
-    _, G, _, _, _, (T, t), (T1, t1), constraint, _, use_table, most = programme
+def _solve_by_tables(F, left, codes, programme, A):
+    """Solve pixels by the tables from F = E X' (r, n); one that is not finite is NaN in A."""
+    _, G, _, _, _, (T, t), (T1, t1), constraint, _, _, most = programme
     r = len(G)
     f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
-    for place in range(left.shape[1]):
-        i, code = left[0, place], left[1, place]
-        if not np.isfinite(F[r + 1, i]):
+    for place in range(len(left)):
+        i, code = left[place], codes[place]
+        if not np.isfinite(F[r + 1, place]):
             for k in range(r):
                 A[i, k] = np.nan
             continue
         for k in range(r):
-            f[k] = F[k, i]
+            f[k] = F[k, place]
         summed = constraint == SUM_TO_ONE
         if most > 0:
             solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, z, np.empty(r))
             code, summed = every, False
         elif not summed:
-            code = solve_by_table(f, T, t, False, code, z) if use_table else -1
+            code = solve_by_table(f, T, t, False, code, z)
             if code < 0:
                 code = _solve_slowly(G, f, False, z)
             total = 0.0
@@ -131,7 +145,7 @@ def _solve_one_by_one(F, left, programme, A):
                 total += z[k] if (code >> k) & 1 else 0.0
             summed = constraint == SHADE and total > 1.0
         if summed:
-            code = solve_by_table(f, T1, t1, True, code if code > 0 else every, z) if use_table else -1
+            code = solve_by_table(f, T1, t1, True, code if code > 0 else every, z)
             if code < 0:
                 code = _solve_slowly(G, f, True, z)
         for k in range(r):
@@ -144,6 +158,42 @@ def _solve_slowly(G, f, summed, z):
     r = len(f)
     solve_by_active_set(G, f, summed, z, np.empty(r), np.empty(r), np.empty(r, np.bool_), np.empty((r, r)))
     return (1 << r) - 1
+
+
+@kernel
+def _solve_without_tables(F, left, Z, programme, A):
+    """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative in Z; NaN where not finite."""
+    G, constraint = programme.G, programme.constraint
+    r = len(G)
+    f, a, g, z = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
+    passive, L = np.empty(r, np.bool_), np.empty((r, r))
+    for place in range(len(left)):
+        i = left[place]
+        if not np.isfinite(F[r + 1, place]):
+            for k in range(r):
+                A[i, k] = np.nan
+            continue
+        for k in range(r):
+            f[k] = F[k, place]
+            passive[k] = Z[k, i] >= 0.0
+        summed = constraint == SUM_TO_ONE
+        if not summed:
+            _pivot_or_search(G, f, False, programme.direct, a, g, z, passive, L)
+            total = 0.0
+            for k in range(r):
+                total += a[k]
+            summed = constraint == SHADE and total > 1.0
+        if summed:
+            _pivot_or_search(G, f, True, programme.direct, a, g, z, passive, L)
+        for k in range(r):
+            A[i, k] = a[k]
+
+
+@kernel
+def _pivot_or_search(G, f, summed, direct, a, g, z, passive, L):
+    """Fill `a` by pivoting from the `passive` set, where that settles, else by the active set."""
+    if not (direct and solve_by_pivoting(G, f, summed, a, g, z, passive, L)):
+        solve_by_active_set(G, f, summed, a, g, z, passive, L)
 
 
 @kernel

@@ -11,36 +11,34 @@ from .compiled import exact_kernel, kernel
 def dot_rows(X, axes, out):
     """Write out = X axes' (n, k) for rows X (n, b) and axes (k, b).
 
-    Four rows by three axes at a time: what is loaded is used several times while it is in a register. Places beyond the
-    last row or axis repeat it and are written twice.
+    Two rows by six axes at a time: what is loaded is used several times while it is in a register, and each row comes
+    from memory once. Places beyond the last row or axis repeat it and are written twice.
     """
     last, end = len(X) - 1, len(axes) - 1
     b, zero = X.shape[1], X.dtype.type(0.0)
-    for i in range(0, last + 1, 4):
-        i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
-        for k in range(0, end + 1, 3):
-            k1, k2 = min(k + 1, end), min(k + 2, end)
-            s0, s1, s2, s3 = zero, zero, zero, zero
-            t0, t1, t2, t3 = zero, zero, zero, zero
-            u0, u1, u2, u3 = zero, zero, zero, zero
+    for i in range(0, last + 1, 2):
+        i1 = min(i + 1, last)
+        for k in range(0, end + 1, 6):
+            k1, k2, k3, k4, k5 = min(k + 1, end), min(k + 2, end), min(k + 3, end), min(k + 4, end), min(k + 5, end)
+            s0, s1, s2, s3, s4, s5 = zero, zero, zero, zero, zero, zero
+            t0, t1, t2, t3, t4, t5 = zero, zero, zero, zero, zero, zero
             for j in range(b):
-                e, f, g = axes[k, j], axes[k1, j], axes[k2, j]
-                x0, x1, x2, x3 = X[i, j], X[i1, j], X[i2, j], X[i3, j]
-                s0 += e * x0
-                s1 += e * x1
-                s2 += e * x2
-                s3 += e * x3
-                t0 += f * x0
-                t1 += f * x1
-                t2 += f * x2
-                t3 += f * x3
-                u0 += g * x0
-                u1 += g * x1
-                u2 += g * x2
-                u3 += g * x3
-            out[i, k], out[i1, k], out[i2, k], out[i3, k] = s0, s1, s2, s3
-            out[i, k1], out[i1, k1], out[i2, k1], out[i3, k1] = t0, t1, t2, t3
-            out[i, k2], out[i1, k2], out[i2, k2], out[i3, k2] = u0, u1, u2, u3
+                x, y = X[i, j], X[i1, j]
+                e0, e1, e2, e3, e4, e5 = axes[k, j], axes[k1, j], axes[k2, j], axes[k3, j], axes[k4, j], axes[k5, j]
+                s0 += e0 * x
+                s1 += e1 * x
+                s2 += e2 * x
+                s3 += e3 * x
+                s4 += e4 * x
+                s5 += e5 * x
+                t0 += e0 * y
+                t1 += e1 * y
+                t2 += e2 * y
+                t3 += e3 * y
+                t4 += e4 * y
+                t5 += e5 * y
+            out[i, k], out[i, k1], out[i, k2], out[i, k3], out[i, k4], out[i, k5] = s0, s1, s2, s3, s4, s5
+            out[i1, k], out[i1, k1], out[i1, k2], out[i1, k3], out[i1, k4], out[i1, k5] = t0, t1, t2, t3, t4, t5
 
 
 @exact_kernel

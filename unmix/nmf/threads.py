@@ -66,7 +66,8 @@ def one_blas_thread() -> Iterator[None]:
         if _Limit.inside == 0:
             from threadpoolctl import threadpool_limits
 
-            _Limit.restore = threadpool_limits(limits=1, user_api="blas").restore_original_limits
+            with _control_of_blas():
+                _Limit.restore = threadpool_limits(limits=1, user_api="blas").restore_original_limits
         _Limit.inside += 1
     try:
         yield
@@ -74,4 +75,24 @@ def one_blas_thread() -> Iterator[None]:
         with _Limit.lock:
             _Limit.inside -= 1
             if _Limit.inside == 0:
-                _Limit.restore()
+                with _control_of_blas():
+                    _Limit.restore()
+
+
+@contextmanager
+def _control_of_blas() -> Iterator[None]:
+    """Let this thread set the threads of BLAS: from 3.7 on threadpoolctl heeds the first that did as long as it lives.
+
+    Ours come and go, and the one that sets is seldom the one that puts back.
+    """
+    from threadpoolctl import OpenBLASController
+
+    let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if let_go is None:
+        yield
+        return
+    let_go(force=True)
+    try:
+        yield
+    finally:
+        let_go(force=True)

@@ -47,7 +47,7 @@ class RasterFile:
         window = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
         with opened(Path(self.path), self.driver, self.overview, self.placed) as dataset:
             values = dataset.read(list(range(bands.start + 1, bands.stop + 1)), window=window)
-        return np.ascontiguousarray(values.transpose(1, 2, 0)).astype(self.dtype, copy=False)
+        return values.transpose(1, 2, 0).astype(self.dtype, copy=False)
 
 
 def read(path: Path, request: Request) -> xr.DataArray:

@@ -75,18 +75,9 @@ class RawFile:
             spans[axis] = span
         part = self._stored(spans)
         others = tuple(axis for axis in range(part.ndim) if axis not in self.axes)
-        window = part.transpose((*self.axes, *others)).reshape(
+        return part.transpose((*self.axes, *others)).reshape(
             [span.stop - span.start for span in (rows, columns, bands)]
         )
-        if self.dtype.isnative and window.flags.c_contiguous:
-            return window
-        values = np.empty(window.shape, self.dtype.newbyteorder("="))
-        if self.axes[0] == min(self.axes):
-            np.copyto(values, window)
-        else:
-            for row in range(window.shape[0]):  # a row of all bands stays in the cache while it is transposed
-                np.copyto(values[row], window[row])
-        return values
 
     def pick(self, y: np.ndarray, x: np.ndarray, bands: slice) -> np.ndarray:
         """Return the recorded values (n, band) of some pixels; runs of rows without any are not read."""

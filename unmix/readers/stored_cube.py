@@ -35,7 +35,7 @@ class StoredCube(ABC):
         if self.axes[2] < 0:
             part, kept = part[..., None], [*kept, -1]
         order = tuple(kept.index(axis) for axis in self.axes)
-        return np.ascontiguousarray(part.transpose(order)).astype(self.dtype.newbyteorder("="), copy=False)
+        return part.transpose(order)
 
     @abstractmethod
     def stored(self, window: tuple[Any, ...]) -> np.ndarray:

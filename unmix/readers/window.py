@@ -47,7 +47,7 @@ class Raw(Protocol):
         """Rows and columns that are decoded together."""
 
     def read(self, rows: slice, columns: slice, bands: slice) -> np.ndarray:
-        """Return the recorded values (y, x, band) of a window without steps, in native byte order."""
+        """Return the recorded values (y, x, band) of a window without steps, in any order of memory and bytes."""
 
 
 @dataclass
@@ -137,7 +137,7 @@ class Physical:
         raw = self.raw.pick(y + self.window[0], x + self.window[1], slice(low, high))[:, None]
         if len(self.bands) != high - low:
             raw = raw[:, :, np.asarray(self.bands) - low]
-        values = self._scaled(raw, slice(None)) if self.changed else np.ascontiguousarray(raw)
+        values = self._physical(raw, slice(None))
         self._blank(values, raw)
         return values[:, 0]
 
@@ -149,19 +149,20 @@ class Physical:
         """Return physical values of a window: steps in y and x are taken before the conversion."""
         self._require_unchanged()
         strip = getattr(self.raw, "strip_rows", 0)
-        if not self.changed or rest_y != slice(None, None, 1) or not 0 < strip < rows.stop - rows.start:
+        if rest_y != slice(None, None, 1) or not 0 < strip < rows.stop - rows.start:
             return self._converted(rows, columns, bands, rest_y, rest_x)
-        values: np.ndarray | None = None
+        width = len(range(columns.stop - columns.start)[rest_x]) if isinstance(rest_x, slice) else 1
+        values = np.empty((rows.stop - rows.start, width, bands.stop - bands.start), self.dtype)
         for top in range(rows.start, rows.stop, strip):  # what is read in passing stays small
             part = slice(top, min(top + strip, rows.stop))
-            converted = self._converted(part, columns, bands, rest_y, rest_x)
-            if values is None:
-                values = np.empty((rows.stop - rows.start, *converted.shape[1:]), converted.dtype)
-            values[part.start - rows.start : part.stop - rows.start] = converted
-        assert values is not None
+            room = values[part.start - rows.start : part.stop - rows.start]
+            self._converted(part, columns, bands, rest_y, rest_x, room)
         return values
 
-    def _converted(self, rows: slice, columns: slice, bands: slice, rest_y: Any, rest_x: Any) -> np.ndarray:
+    def _converted(
+        self, rows: slice, columns: slice, bands: slice, rest_y: Any, rest_x: Any, room: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return physical values, in the `room` where that is given."""
         judged = self.nodata is not None
         wanted = self.bands if judged else self.bands[bands]
         low, high = min(wanted), max(wanted) + 1
@@ -171,10 +172,13 @@ class Physical:
         raw = self._recorded(range(rows.start + top, rows.stop + top)[rest_y], rest_x, across, bands_read)
         if len(wanted) != high - low:
             raw = raw[:, :, np.asarray(wanted) - low]
-        values = self._scaled(raw, slice(None) if judged else bands) if self.changed else np.ascontiguousarray(raw)
+        place = room if room is not None and room.shape == raw.shape else None
+        values = self._physical(raw, slice(None) if judged else bands, place)
         if judged:
             self._blank(values, raw)
             values = values[:, :, bands]
+        if room is not None and place is None:
+            room[...] = values
         return values
 
     def _recorded(self, rows: range, every: slice, columns: slice, bands: slice) -> np.ndarray:
@@ -184,8 +188,19 @@ class Physical:
             return self.raw.read(slice(low, high), columns, bands)[:: rows.step, every]
         return np.concatenate([self.raw.read(slice(row, row + 1), columns, bands)[:, every] for row in rows])
 
-    def _scaled(self, raw: np.ndarray, bands: slice) -> np.ndarray:
-        values = np.empty(raw.shape, np.float32)
+    def _physical(self, raw: np.ndarray, bands: slice, room: np.ndarray | None = None) -> np.ndarray:
+        """Return physical values of recorded ones, pixel by pixel in memory."""
+        if room is None and not self.changed and raw.flags.c_contiguous and raw.dtype.isnative:
+            return raw
+        values = np.empty(raw.shape, self.dtype) if room is None else room
+        if raw.flags.c_contiguous:
+            self._scale(raw, bands, values)
+        else:
+            for row in range(len(raw)):  # a row of all bands stays in the cache while it is transposed
+                self._scale(raw[row], bands, values[row])
+        return values
+
+    def _scale(self, raw: np.ndarray, bands: slice, values: np.ndarray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             if self.divisor is not None:
                 np.divide(raw, np.float32(self.divisor), out=values, casting="unsafe")
@@ -195,7 +210,6 @@ class Physical:
                 np.copyto(values, raw, casting="unsafe")
             if self.offset is not None:
                 values += self.offset[bands].astype(np.float32)
-        return values
 
     def _blank(self, values: np.ndarray, raw: np.ndarray) -> None:
         """Put NaN where the file says there is no data."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
+from ..blocks import map_pixels
 from ..materials.colours import INVALID
 
 _RED_GREEN_BLUE_NM = (650.0, 550.0, 450.0)
@@ -30,18 +33,39 @@ def picture(image: xr.DataArray, limit: int) -> np.ndarray:
         Red, green and blue, 0 to 1.
     """
     step = -(-max(image.shape[:2]) // limit)
-    small = image[::step, ::step]
-    valid = small.coords["valid"].values
     good = np.flatnonzero(image.coords["good_band"].values)
     if image.attrs["quantity"] == "counts":
-        total = small[:, :, good].sum("band", dtype="float64").values
-        shown = np.repeat(_stretched(total[:, :, None], valid), 3, axis=2)
+        total, valid = _every_nth(image, step, lambda values: values[:, good].sum(axis=1, dtype=np.float64)[:, None])
+        shown = np.repeat(_stretched(total, valid), 3, axis=2)
     elif image.attrs["quantity"] == "brightfield" and image.sizes["band"] == 3:
-        shown = _slide(small.values, image)
+        light, valid = _every_nth(image, step, lambda values: values)
+        shown = _slide(light, image)
     else:
-        shown = _stretched(small[:, :, _three_bands(image, good)].values.astype(np.float64), valid)
+        bands = _three_bands(image, good)
+        colours, valid = _every_nth(image, step, lambda values: values[:, bands])
+        shown = _stretched(colours.astype(np.float64), valid)
     shown[~valid] = [int(INVALID[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return shown
+
+
+def _every_nth(
+    image: xr.DataArray, step: int, wanted: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is wanted of every n-th pixel (height, width, channel), and which of them are valid.
+
+    Of a file only the rows or tiles that hold such pixels are read, once.
+    """
+    rows, columns = (np.arange(0, size, step) for size in image.shape[:2])
+    positions = (rows[:, None] * image.sizes["x"] + columns).ravel()
+    valid = np.zeros(len(positions), bool)
+    channels = wanted(np.zeros((1, image.sizes["band"]), image.dtype))
+    shown = np.zeros((len(positions), channels.shape[1]), channels.dtype)
+
+    def take(values: np.ndarray, usable: np.ndarray, mine: np.ndarray) -> None:
+        shown[mine], valid[mine] = wanted(values), usable
+
+    map_pixels(take, image, positions)
+    return shown.reshape(len(rows), len(columns), -1), valid.reshape(len(rows), len(columns))
 
 
 def _slide(values: np.ndarray, image: xr.DataArray) -> np.ndarray:

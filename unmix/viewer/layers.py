@@ -221,7 +221,8 @@ def _quality_maps(
 
 def _dominant(result: xr.Dataset, levels: list[Any], shown: Shown, placed: Mapping[str, Any], look: _Look) -> LayerData:
     """Return the hidden labels of the endmember that is most of each pixel; 0 where there is none."""
-    labels = [_largest(level) for level in levels]
+    in_memory = isinstance(levels[0], np.ndarray) and levels[0][0].size <= ONE_TEXTURE
+    labels = [_largest_of_block(level) if in_memory else _largest_lazily(level) for level in levels]
     names = [str(name) for name in result["endmember"].values]
     colours: dict[int | None, Any] = {k + 1: np.append(colour, 1.0) for k, colour in enumerate(look.colours)}
     style: dict[str, Any] = {"colormap": {None: INVALID, 0: "transparent", **colours}, "opacity": 1.0, "visible": False}
@@ -229,15 +230,27 @@ def _dominant(result: xr.Dataset, levels: list[Any], shown: Shown, placed: Mappi
     return shown.raster(labels, "labels", "dominant", "dominant", features=features, **style, **placed)
 
 
-def _largest(abundances: Any) -> Any:
-    """Return which abundance (endmember, y, x) is largest, from 1, 0 where none is above zero; lazily where large."""
-    if isinstance(abundances, np.ndarray) and abundances[0].size <= ONE_TEXTURE:
-        return _largest_of_block(abundances)
+class _Largest:
+    """Which abundance is largest, found where it is looked at; no array, of which Dask would take a copy."""
+
+    def __init__(self, abundances: np.ndarray) -> None:
+        self._abundances = abundances
+        self.shape, self.dtype, self.ndim = abundances.shape[1:], np.dtype(np.uint8), 2
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        return _largest_of_block(self._abundances[(slice(None), *window)])
+
+
+def _largest_lazily(abundances: Any) -> Any:
+    """Return which abundance (endmember, y, x) is largest, from 1, 0 where none is above zero, as a Dask array."""
     import dask.array as da
 
-    maps = da.from_array(abundances, name=False) if isinstance(abundances, np.ndarray) else abundances
-    pieces = maps.rechunk({0: -1, 1: _PIECE, 2: _PIECE})
-    return pieces.map_blocks(_largest_of_block, dtype=np.uint8, drop_axis=0, meta=np.empty((0, 0), np.uint8))
+    meta = np.empty((0, 0), np.uint8)
+    if isinstance(abundances, np.ndarray):
+        source, plain = _Largest(abundances), {"asarray": False, "fancy": False, "lock": False}
+        return da.from_array(source, chunks=(_PIECE, _PIECE), name=False, meta=meta, **plain)
+    pieces = abundances.rechunk({0: -1, 1: _PIECE, 2: _PIECE})
+    return pieces.map_blocks(_largest_of_block, dtype=np.uint8, drop_axis=0, meta=meta)
 
 
 def _largest_of_block(abundances: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
+from .show import Step
+
 _DRAW_MS, _PAUSE_MS = 2, 8
 
 
@@ -25,7 +27,7 @@ class Paced(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._steps: Iterator[None] = iter(())
+        self._steps: Iterator[Step] = iter(())
         self._done: Callable[[], None] = _nothing
         self._busy = False
         self._timer = after(self, _PAUSE_MS, self._step)
@@ -36,7 +38,7 @@ class Paced(QObject):
         """Whether there are steps left."""
         return self._busy
 
-    def start(self, steps: Iterator[None], done: Callable[[], None]) -> None:
+    def start(self, steps: Iterator[Step], done: Callable[[], None]) -> None:
         """Take `steps`, then call `done`; steps that were still to come are dropped."""
         self._steps, self._done, self._busy = steps, done, True
         self._find_window()
@@ -48,12 +50,13 @@ class Paced(QObject):
         self._steps, self._busy = iter(()), False
 
     def _step(self) -> None:
-        """Take a step; the next one is due once this one is drawn."""
+        """Take a step; the next one is due once this one is drawn, or soon where it is not to be drawn by itself."""
         if not self._busy:
             return
         self._hold_drawing()
+        then = Step.DRAW
         try:
-            next(self._steps)
+            then = next(self._steps)
         except StopIteration:
             self.stop()
             self._done()
@@ -61,7 +64,7 @@ class Paced(QObject):
             self.stop()
             raise
         finally:
-            (self._drawing or self._timer).start()
+            (self._timer if then is Step.HOLD or self._drawing is None else self._drawing).start()
 
     def _find_window(self) -> None:
         """Find the window all this is in; the timer that draws belongs to it and outlives what is docked in it."""
@@ -72,6 +75,7 @@ class Paced(QObject):
             window = weakref.ref(above)
             self._drawing = after(above, _DRAW_MS, lambda: _draw(window()))
             self._drawing.timeout.connect(self._timer.start)
+            self.destroyed.connect(self._drawing.start)
 
     def _hold_drawing(self) -> None:
         """Let the window draw nothing slow until the step is done."""
@@ -90,7 +94,8 @@ def _draw(window: Any) -> None:
 def _slow_to_draw(window: Any) -> list[Any]:
     """Return the widget with the canvas, and the docks beside it with the list of layers and their controls."""
     left = Qt.DockWidgetArea.LeftDockWidgetArea
-    docks = [dock for dock in window.findChildren(QDockWidget) if window.dockWidgetArea(dock) == left]
+    docks = window.findChildren(QDockWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    docks = [dock for dock in docks if window.dockWidgetArea(dock) == left]
     return [window.centralWidget(), *docks]
 
 

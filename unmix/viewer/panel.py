@@ -55,7 +55,7 @@ class UnmixPanel(PanelControls):
         self._watch_viewer()
         self._list_layers()
         bind_keys(self.viewer, self)
-        warm(self)
+        warm(self, lambda: self.runner.busy)
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
@@ -245,7 +245,8 @@ class UnmixPanel(PanelControls):
         """Run the pipeline on the chosen layer."""
         if self.running or self.layer is None:
             return
-        self.progress_bar.setRange(0, 0)
+        self.progress_bar.setRange(0, 1)  # not (0, 0): a bar that moves by itself has the whole window drawn
+        self.progress_bar.setValue(0)
         self.progress_bar.setFormat("")
         try:
             self.runner.start(self._request())

@@ -17,12 +17,13 @@ from .request import Request
 from .run import Refused, Run
 from .session import session_of
 from .settings import default_colours
-from .show import layers_of_run, repainting, showing
+from .show import Step, layers_of_run, repainting, showing
 from .sources import identity_of, is_source
 
 _POLL_MS = 50
-_PAINT_S = 0.1
 _SOON_OVER_S, _TELL_S = 1.0, 0.3
+_REST = 2.0
+"""How many times as long as a painting took the maps are left alone after it: the run needs the processor, too."""
 
 
 class Runner(QObject):
@@ -51,7 +52,7 @@ class Runner(QObject):
         self.runs: list[Run] = []
         self._active: Run | None = None
         self._activity: Activity | None = None
-        self._painted, self._when, self._began, self._told = -1, 0.0, 0.0, 0.0
+        self._painted, self._paint_due, self._began, self._told = -1, 0.0, 0.0, 0.0
         self._steps = Paced(self)
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
@@ -89,6 +90,7 @@ class Runner(QObject):
         run = Run(request, self._take_answer, self._take_end, colours)
         self.runs.append(run)
         self._active, self._painted, self._began = run, -1, time.monotonic()
+        self._paint_due = self._told = 0.0
         self._poll.start()
         self.changed.emit()
         run.start()
@@ -121,30 +123,37 @@ class Runner(QObject):
         if self._activity is not None and self._activity.cancelled:
             self.cancel()
             return
-        if run.total:
-            self.progressed.emit(run.stage, run.done, run.total)
-            self._show_activity(run)
-        if run.growing and not self._steps.busy and time.monotonic() > self._when + _PAINT_S:
+        now = time.monotonic()
+        if run.total and now > self._told + _TELL_S:
+            self._told = now
+            self._tell(run)
+        if run.growing and not self._steps.busy and now > self._paint_due:
             self._paint(run)
 
-    def _show_activity(self, run: Run) -> None:
-        """Show the run in the activity dock, where it takes long enough to be looked for there."""
-        now = time.monotonic()
-        if self._activity is None and now > self._began + _SOON_OVER_S:
-            self._activity = Activity(f"Unmixing {run.request.source.name}")
-        elif self._activity is not None and now > self._told + _TELL_S:
-            self._told = now
+    def _tell(self, run: Run) -> None:
+        """Say how far the run is, now and then: the whole window is composed anew for every change of a bar.
+
+        A run is told of in the activity dock where it takes long enough to be looked for there.
+        """
+        self.progressed.emit(run.stage, run.done, run.total)
+        if self._activity is not None:
             self._activity.show(run.stage, run.done, run.total)
+        elif time.monotonic() > self._began + _SOON_OVER_S:
+            self._activity = Activity(f"Unmixing {run.request.source.name}")
 
     def _paint(self, run: Run) -> None:
         """Show the maps as far as they are, a layer at a turn of the event loop."""
         n_blocks, first = run.n_blocks, self._painted < 0
         if n_blocks == self._painted:
             return
-        self._painted, self._when = n_blocks, time.monotonic()
+        self._painted, began = n_blocks, time.monotonic()
         source = self._source(run.request.source.identity)
         layers = showing(self.viewer, run.growing, source) if first else repainting(self.viewer, run.growing)
-        self._steps.start(layers, _nothing)
+        self._steps.start(layers, lambda: self._rest(began))
+
+    def _rest(self, began: float) -> None:
+        now = time.monotonic()
+        self._paint_due = now + _REST * (now - began)
 
     def _put_back(self, run: Run) -> None:
         """Show what was shown before a run that came to nothing."""
@@ -155,14 +164,14 @@ class Runner(QObject):
         steps = showing(self.viewer, before[-1].layers) if before else self._taking_away(run)
         self._steps.start(steps, self.changed.emit)
 
-    def _taking_away(self, run: Run) -> Iterator[None]:
+    def _taking_away(self, run: Run) -> Iterator[Step]:
         source = self._source(run.request.source.identity)
         if source is not None:
             source.visible = True
         for layer in layers_of_run(self.viewer, run.growing):
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-                yield
+                yield Step.HOLD
 
     def _source(self, identity: str) -> Any:
         return next((one for one in self.viewer.layers if is_source(one) and identity_of(one) == identity), None)
@@ -202,7 +211,3 @@ class Runner(QObject):
             self._activity.close()
             self._activity = None
         self.changed.emit()
-
-
-def _nothing() -> None:
-    """Do nothing."""

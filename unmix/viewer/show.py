@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,17 @@ from .sources import KEY, LayerData, about, known_by
 RUN_ROLES = ("abundance", "anchors", "dominant", "residual", "brightness")
 """Roles of the layers a run makes; the next run of the same source updates them."""
 
+_NEW_LETTERS = 8
+
 _LOOK = ("contrast_limits", "colormap", "face_color", "features", "text", "size")
 _PLACE = ("scale", "translate", "units", "axis_labels", "rotate", "shear", "affine")
+
+
+class Step(Enum):
+    """What follows a step of showing layers: the canvas is drawn, or held for the steps that follow at once."""
+
+    DRAW = "draw"
+    HOLD = "hold"
 
 
 def show_layers(viewer: Any, layers: list[LayerData], source: Any = None) -> None:
@@ -24,7 +34,7 @@ def show_layers(viewer: Any, layers: list[LayerData], source: Any = None) -> Non
     deque(showing(viewer, layers, source), maxlen=0)
 
 
-def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterator[None]:
+def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterator[Step]:
     """Show the layers of a run of `source`, one at each step, so that a window can breathe in between.
 
     Parameters
@@ -39,7 +49,7 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     earlier = {_place_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
     if not earlier and source is not None:
         source.visible = False
-        yield
+        yield Step.HOLD
     shown = [layer for layer in layers if layer[1].get("visible", True)]
     hidden = [layer for layer in layers if not layer[1].get("visible", True)]
     first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
@@ -48,19 +58,19 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     for layer in earlier.values():
         if layer in viewer.layers:
             viewer.layers.remove(layer)
-            yield
+            yield Step.HOLD
     maps = [layer for layer in layers_of_run(viewer, layers) if about(layer)["role"] == "abundance"]
     if maps:
         viewer.layers.selection.active = maps[-1]
-        yield
+        yield Step.DRAW
 
 
-def repainting(viewer: Any, layers: list[LayerData]) -> Iterator[None]:
+def repainting(viewer: Any, layers: list[LayerData]) -> Iterator[Step]:
     """Draw the maps of a run again, those that are seen, one at each step; their values have changed in place."""
     for layer in layers_of_run(viewer, layers):
         if layer.visible and layer in viewer.layers and hasattr(layer, "contrast_limits"):
             layer.refresh(thumbnail=False, highlight=False, extent=False)
-            yield
+            yield Step.HOLD
 
 
 def layers_of_run(viewer: Any, layers: list[LayerData]) -> list[Any]:
@@ -99,7 +109,7 @@ def _with_memory(keywords: dict[str, Any]) -> dict[str, Any]:
     return {**keywords, "metadata": {**keywords["metadata"], KEY: known}}
 
 
-def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterator[None]:
+def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterator[Step]:
     """Give the layer that was shown before its new values, or make a new one, insert it, and write its labels."""
     from napari.layers import Layer
 
@@ -107,7 +117,7 @@ def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterato
     labels = keywords.get("features", {}).get("label")
     if before is not None and before in viewer.layers and _fits(before, keywords):
         _update(before, data, keywords)
-        shown = before
+        shown, then = before, Step.HOLD
     else:
         shown = Layer.create(data, _with_memory(keywords if labels is None else _unlabelled(keywords)), kind)
         place = lowest if not keywords.get("visible", True) else len(viewer.layers)
@@ -115,7 +125,8 @@ def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterato
             place = viewer.layers.index(before)
             viewer.layers.remove(before)
         _insert_unselected(viewer.layers, place, shown)
-    yield
+        then = Step.DRAW if shown.visible else Step.HOLD
+    yield then
     if labels is not None:
         yield from _labelling(viewer, shown, labels)
 
@@ -134,14 +145,19 @@ def _unlabelled(keywords: dict[str, Any]) -> dict[str, Any]:
     return {**keywords, "features": {**features, "label": [""] * len(features["label"])}}
 
 
-def _labelling(viewer: Any, layer: Any, labels: list[str]) -> Iterator[None]:
-    """Write the labels of points, one at each step: a letter takes a window some time to draw when it is a new one."""
+def _labelling(viewer: Any, layer: Any, labels: list[str]) -> Iterator[Step]:
+    """Write the labels of points, a few at each step: a window takes some time to draw a letter that is new."""
+    known: set[str] = set()
     for n_written in range(1, len(labels) + 1):
+        known |= set(labels[n_written - 1])
+        if n_written < len(labels) and len(known | set(labels[n_written])) <= _NEW_LETTERS:
+            continue
         if layer not in viewer.layers or list(layer.features["label"]) == labels:
             return
         layer.features = {**dict(layer.features), "label": [*labels[:n_written], *[""] * (len(labels) - n_written)]}
         layer.refresh_text()
-        yield
+        known.clear()
+        yield Step.DRAW
 
 
 def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,30 +18,36 @@ from .layers import Shown, result_layers
 from .show import warm_up
 
 _BEGUN: list[bool] = []
+_WAIT_S = 0.05
 
 
-def warm(owner: QObject) -> None:
+def warm(owner: QObject, busy: Callable[[], bool]) -> None:
     """Begin to warm up, once a process; it stops at the next step when `owner` goes.
 
     Parameters
     ----------
     owner : QObject
         For whom.
+    busy : callable
+        Says whether the user waits for a run; the next step then waits, too. Called in the worker.
     """
     if _BEGUN:
         return
     _BEGUN.append(True)
     _set_up_units()
-    worker: Any = create_worker(_steps, _start_thread=False)
+    worker: Any = create_worker(_steps, busy, _start_thread=False)
     owner.destroyed.connect(worker.quit)
     worker.start()
 
 
-def _steps() -> Iterator[None]:
+def _steps(busy: Callable[[], bool]) -> Iterator[None]:
     """Load what napari draws labels with, then do a small run of every kind, one at a step."""
     _load_drawing()
     yield
     for run in _runs():
+        while busy():
+            time.sleep(_WAIT_S)
+            yield
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warm_up(result_layers(run(), Shown("small")))

@@ -89,6 +89,7 @@ def test_no_turn_of_the_event_loop_works_long(qtbot, make_napari_viewer, plugin)
 
 def test_layer_and_canvas_take_turns(qtbot, make_napari_viewer):
     from unmix.viewer.pacing import Paced
+    from unmix.viewer.show import Step
 
     viewer = make_napari_viewer(show=True)
     window = viewer.window._qt_window
@@ -97,18 +98,18 @@ def test_layer_and_canvas_take_turns(qtbot, make_napari_viewer):
     viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(lambda _event: seen.append("drawn"))
 
     def steps():
-        for name in "abc":
+        for name in "abcde":
             seen.append(name)
             viewer.add_image(np.zeros((8, 8)), name=name)
             assert not window.centralWidget().updatesEnabled()
-            yield
+            yield Step.HOLD if name == "c" else Step.DRAW
 
     paced = Paced(window)
     paced.start(steps(), lambda: seen.append("done"))
     qtbot.waitUntil(lambda: "done" in seen, timeout=WAIT_MS)
     qtbot.waitUntil(window.centralWidget().updatesEnabled, timeout=WAIT_MS)
     order = [one for one, before in zip(seen, ["", *seen], strict=False) if one != before]
-    assert order[:7] == ["a", "drawn", "b", "drawn", "c", "drawn", "done"]
+    assert order[:10] == ["a", "drawn", "b", "drawn", "c", "d", "drawn", "e", "drawn", "done"]
 
 
 def test_telling_of_a_run_does_nothing_else_on_the_way(qtbot, make_napari_viewer):
