@@ -227,3 +227,18 @@ def test_random_colours_never_give_nan():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnmixWarning)
             check_sound(unmix.separate_stains(rgb))
+
+
+def test_a_translucent_pen_over_a_part_of_the_tissue_is_flagged_and_a_mask_cures_it():
+    picture, _ = slide(side=240)
+    inked = picture.astype(float)
+    inked[40:70] *= np.exp(-np.array([0.6, 0.3, 0.05]))
+    inked = np.clip(np.rint(inked), 0, 255).astype(np.uint8)
+    with pytest.warns(UnmixWarning, match=r"without the part between 0 and 25 % of its height .* mask="):
+        found = unmix.separate_stains(inked)
+    assert found.attrs["stain_flag"] == "one part decides"
+    clean = np.ones(inked.shape[:2], bool)
+    clean[40:70] = False
+    cured = unmix.separate_stains(inked, mask=clean)
+    assert cured.attrs["stain_flag"] == "none"
+    assert angles(cured["endmembers"].values, unmix.separate_stains(picture)["endmembers"].values).max() < 1.0

@@ -29,13 +29,15 @@ _FIRST_SAMPLE, _ENOUGH, _SECOND_SAMPLE = 1.5, 0.2, 6
 class Tissue:
     """Sampled pixels that passed the gates: densities (n, 3), flat positions (n,), and what the gates counted.
 
-    `light_noise` is the standard deviation of light (3,) relative to white; None where it is not known.
+    `light_noise` is the standard deviation of light (3,) relative to white; None where it is not known. `width` is how
+    many columns the picture has that the positions are in; 0 where they are of several.
     """
 
     density: np.ndarray
     positions: np.ndarray
     counts: dict[str, int]
     light_noise: np.ndarray | None = None
+    width: int = 0
 
 
 def tissue_pixels(
@@ -57,7 +59,8 @@ def tissue_pixels(
     _refuse_grey(values[:, rule.good], density, counts)
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
-    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, _noise(values[:, rule.good], rule))
+    noise = _noise(values[:, rule.good], rule)
+    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, noise, image.sizes["x"])
 
 
 def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
