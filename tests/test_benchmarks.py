@@ -58,6 +58,6 @@ def test_growth_fits_a_known_slope_and_tables_are_markdown(benchmark: Callable[[
     assert [table.rows[-1][0] for table in tables] == ["slope"] * 3
     lines = tables[0].markdown().splitlines()
     assert lines[4].startswith("| pixels | one read, s |")
-    assert lines[5] == "|---|---|---|---|---|---|"
-    assert {line.count("|") for line in lines[4:]} == {7}
+    assert lines[5] == "|---|---|---|---|---|---|---|"
+    assert {line.count("|") for line in lines[4:]} == {8}
     assert len(measuring.machine()) == 3

@@ -10,7 +10,7 @@ import xarray as xr
 from ..conventions.spectral_axis import spectral_axis
 from ..errors import DataError, OptionError, UnmixWarning
 
-_FEW = 2000
+_FEW = 200
 
 
 def select_bands(
