@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QThreadPool
 
 from ..pipeline import separate_stains, unmix
 from .layers import Shown, result_layers
@@ -19,6 +20,7 @@ from .show import warm_up
 
 _BEGUN: list[bool] = []
 _WAIT_S = 0.05
+_LONGEST_STEP_MS = 30_000
 
 
 def warm(owner: QObject, busy: Callable[[], bool]) -> None:
@@ -37,7 +39,15 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
     _set_up_units()
     worker: Any = create_worker(_steps, busy, _start_thread=False)
     owner.destroyed.connect(worker.quit)
+    atexit.register(_end, worker)
     worker.start()
+
+
+def _end(worker: Any) -> None:
+    """Wait for the step under way, where a program ends without the event loop that would wait for all workers."""
+    worker.quit()
+    pool: Any = QThreadPool.globalInstance()
+    pool.waitForDone(_LONGEST_STEP_MS)
 
 
 def _steps(busy: Callable[[], bool]) -> Iterator[None]:
