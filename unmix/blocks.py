@@ -163,9 +163,9 @@ def for_blocks(
 
     lock, done = threading.Lock(), 0
 
-    def call(block: Block) -> T:
+    def call(k: int) -> T:
         nonlocal done
-        answer = function(block)
+        answer = function(blocks[k])
         with lock:
             done += 1
             if progress is not None:
@@ -176,8 +176,8 @@ def for_blocks(
         progress(stage, 0, len(blocks))
     with one_blas_thread():
         if len(blocks) == 1:
-            return [call(blocks[0])]
-        tasks = [delayed(call, pure=False)(block) for block in blocks]
+            return [call(0)]
+        tasks = [delayed(call, pure=False)(k) for k in range(len(blocks))]  # a number: Dask would search a block
         return list(compute(*tasks, scheduler=by_threads, num_workers=threads, optimize_graph=False))
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from unmix.fits.stain_gates import cosine_to_cones, gate_pixels
-from unmix.fits.stain_noise import ORDINARY_SCATTER, colour_scatter, weights_at_scatter
+from unmix.fits.stain_noise import (
+    ORDINARY_SCATTER,
+    colour_scatter,
+    density_noise,
+    less_noise,
+    noise_within_scatter,
+    weights_at_scatter,
+)
 from unmix.fits.stain_plane import find_corners, find_edges
 from unmix.fits.stain_refine import refine_stain_vectors
 from unmix.materials.stain_sets import stain_set
@@ -82,6 +89,49 @@ def test_weights_hold_at_ordinary_scatter_and_trust_the_hull_where_there_is_litt
     sparsity, anchor_weight = weights_at_scatter(ORDINARY_SCATTER / 2, 0.06, 0.05)
     assert (sparsity, anchor_weight) == (pytest.approx(0.015), pytest.approx(0.8))
     assert weights_at_scatter(0.0, 0.06, 0.05) == (pytest.approx(0.0006), pytest.approx(500))
+
+
+def test_noise_of_light_becomes_noise_of_density():
+    rng = np.random.default_rng(0)
+    density, noise = np.full((20_000, 3), 0.5), np.array([0.01, 0.02, 0.01])
+    measured = -np.log(np.exp(-density) + noise * rng.standard_normal(density.shape)) - density
+    assert density_noise(density, noise) == pytest.approx(np.sqrt(np.mean(measured**2)), rel=0.02)
+    np.testing.assert_array_equal(noise_within_scatter(density, noise, 1.0), noise)
+    assert density_noise(density, noise_within_scatter(density, noise, 0.005)) == pytest.approx(0.005 * 2**0.5)
+    np.testing.assert_array_equal(noise_within_scatter(density, None, 1.0), 0.0)
+
+
+def test_what_noise_does_to_edges_is_taken_back():
+    """Edges are tails: noise widens the fan. Most of that is gone, and without noise nothing moves."""
+    rng = np.random.default_rng(0)
+    truth = reference_vectors(HE)
+    clean = rng.gamma(0.5, 0.1, (40_000, 2))
+    clean[np.arange(len(clean)), rng.integers(0, 2, len(clean))] += rng.gamma(3.0, 0.3, len(clean))
+    clean, noise = clean @ truth, np.full(3, 0.012)
+    density = np.maximum(-np.log(np.maximum(np.exp(-clean) + noise * rng.standard_normal(clean.shape), 1 / 255)), 0)
+
+    def edges(these):
+        return find_edges(these, truth).vectors
+
+    ideal, noisy = edges(clean), edges(density)
+    np.testing.assert_allclose(less_noise(edges, density, noisy, np.zeros(3)), noisy, atol=1e-12)
+    mended = less_noise(edges, density, noisy, noise)
+    assert angles(noisy, ideal).min() > 1.0
+    assert (angles(mended, ideal) < 0.6 * angles(noisy, ideal)).all()
+    np.testing.assert_array_equal(mended, less_noise(edges, density, noisy, noise))
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(1.0, True), (4.0, False), (0.3, False)])
+def test_a_rare_grey_stain_stays_and_dirt_and_haze_of_the_same_share_go(factor, kept):
+    """A stain is as often denser than the rest as paler; dirt is dense, haze is pale."""
+    rng = np.random.default_rng(0)
+    h, dab = reference_vectors(H_DAB)
+    colours = np.where(rng.random(5000) < 0.06, 2, rng.integers(0, 2, 5000))
+    amount = 0.25 + rng.gamma(3.0, 0.1, 5000)
+    amount[colours == 2] *= factor
+    density = amount[:, None] * np.array([h, dab, np.full(3, 3**-0.5)])[colours]
+    _, counts = gate_pixels(density, np.zeros(len(density), bool), stain_set(H_DAB).variant_vectors)
+    assert (counts["gate_grey"] == 0) == kept
 
 
 def test_edges_of_noiseless_mixtures_are_the_ends_of_the_fan():

@@ -10,7 +10,7 @@ import pytest
 
 import unmix
 from unmix.errors import UnmixWarning
-from unmix.light.white_point import estimate_white_point
+from unmix.light.white_point import estimate_white_point, glass_noise
 from unmix.synthetic import stained_slide
 
 
@@ -101,3 +101,15 @@ def test_white_without_glass_below_it_is_the_glass():
         found = estimate_white_point(np.concatenate([np.full((2000, 3), 255, np.uint8), rest]))
         assert found.n_padding == 0
         np.testing.assert_array_equal(found.values, 255)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0])
+def test_bare_glass_shows_the_noise_and_dust_on_it_does_not(sigma):
+    rng = np.random.default_rng(0)
+    white = np.array([243.0, 240.0, 246.0])
+    light = np.tile(white, (40_000, 1))
+    light[:20_000] *= rng.uniform(0.2, 0.8, (20_000, 1))
+    light[39_000:] *= 0.94
+    sample = np.clip(np.rint(light + rng.normal(0, sigma, light.shape)), 0, 255).astype(np.uint8)
+    np.testing.assert_allclose(glass_noise(sample, white) * white, np.hypot(sigma, 0.29), rtol=0.15)
+    assert glass_noise(sample[:20_000], white) is None

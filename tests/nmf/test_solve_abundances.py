@@ -89,9 +89,9 @@ def test_optimum_is_that_of_every_support_tried(r: int, condition: float, constr
     np.testing.assert_allclose(solve_abundances(X, E, constraint), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("r", range(1, 13))
+@pytest.mark.parametrize("r", [*range(1, 13), 30, 63, 64, 65, 100])
 def test_non_negative_is_scipys_nnls(r: int) -> None:
-    E = endmembers_of_condition(r, 20, 30, r)
+    E = endmembers_of_condition(r, max(20, r + 10), 30, r)
     X = mixtures(E, 40, 0.05, r)
     expected = [nnls(E.T, x)[0] for x in X]
     np.testing.assert_allclose(solve_abundances(X, E, "non_negative"), expected, atol=1e-9)
@@ -107,15 +107,26 @@ def test_unconstrained_is_least_squares(r: int) -> None:
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS[1:])
 @pytest.mark.parametrize("r", [2, 5, TABLE_LIMIT])
-def test_table_and_active_set_agree(r: int, constraint: str) -> None:
+def test_table_pivoting_and_active_set_agree(r: int, constraint: str) -> None:
     import dataclasses
 
     E = endmembers_of_condition(r, 25, 100, r)
     X = mixtures(E, 300, 0.02, r)
     problem = abundance_problem(E, constraint)
     assert problem.use_table
-    by_active_set = dataclasses.replace(problem, use_table=False).solve(X)
+    by_pivoting = dataclasses.replace(problem, use_table=False).solve(X)
+    by_active_set = dataclasses.replace(problem, use_table=False, with_all=None).solve(X)
+    np.testing.assert_allclose(problem.solve(X), by_pivoting, atol=1e-9)
     np.testing.assert_allclose(problem.solve(X), by_active_set, atol=1e-9)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS[1:])
+@pytest.mark.parametrize("r", [20, 63, 64, 100])
+def test_many_endmembers_meet_the_optimality_conditions(r: int, constraint: str) -> None:
+    E = endmembers_of_condition(r, r + 20, 30, r)
+    X = mixtures(E, 20, 0.02, r)
+    for x, a in zip(X, solve_abundances(X, E, constraint), strict=True):
+        assert violation(x, a, E, constraint) <= 1e-8
 
 
 @settings(max_examples=120)

@@ -9,10 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UnmixError
-from ..readers.envi import find_header, partners
-
-_MIRAX = ".mrxs"
+from ..readers.families import files_of
 
 
 @dataclass(frozen=True)
@@ -27,20 +24,6 @@ class Fingerprint:
     def as_dict(self) -> dict[str, Any]:
         """Return it for the manifest."""
         return asdict(self)
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return every file of an input: header and data of an ENVI cube, what is in a folder, a slide and its folder."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
-    if path.suffix.lower() == _MIRAX and path.with_suffix("").is_dir():
-        return [path, *files_of(path.with_suffix(""))]
-    if path.suffix.lower() == ".hdr" or find_header(path) is not None:
-        try:
-            return list(partners(path))
-        except UnmixError:
-            return [path]  # the reader will say what is wrong with it
-    return [path]
 
 
 def size_of(path: Path) -> int:

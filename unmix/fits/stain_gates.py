@@ -14,7 +14,8 @@ LARGEST_DENSITY = 2.3
 BRIGHTER_THAN_WHITE = -0.1
 COLOUR_MARGIN_DEGREES = 25.0
 GREY_MARGIN_DEGREES = 7.0
-GREY_IS_STAIN_SHARE = 0.10
+GREY_IS_STAIN_SHARE, GREY_OF_ALL_DENSITIES_SHARE = 0.10, 0.03
+ALL_DENSITIES = (0.2, 0.8)
 
 _GREY = np.full((1, 3), 3**-0.5)
 
@@ -61,11 +62,23 @@ def gate_pixels(
     direction = direction[near]
     grey_is_foreign = cosine_to_cones(_GREY, cones)[0] < np.cos(np.radians(GREY_MARGIN_DEGREES))
     grey = (direction @ _GREY[0] > np.cos(np.radians(GREY_MARGIN_DEGREES))) & grey_is_foreign
-    if len(grey) and grey.mean() > GREY_IS_STAIN_SHARE:
-        grey[:] = False  # dirt is a small part: this much grey is how stains of this slide look
+    if len(grey) and _is_stain(grey, norm[kept]):
+        grey[:] = False
     drop("gate_grey", grey)
     drop("gate_one_colour", one_colour_pixels(density[kept]))
     return kept, counts
+
+
+def _is_stain(grey: np.ndarray, norm: np.ndarray) -> bool:
+    """Return whether grey is how stains of this slide look: much of it, or some in all densities.
+
+    Dirt and ink are a small part and dense, haze is pale; a stain is as often denser than the rest as paler.
+    """
+    share = float(grey.mean())
+    if share <= GREY_OF_ALL_DENSITIES_SHARE:
+        return False
+    pale = float(np.mean(norm[grey] < np.median(norm)))
+    return share > GREY_IS_STAIN_SHARE or ALL_DENSITIES[0] <= pale <= ALL_DENSITIES[1]
 
 
 def stain_cones(variants: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -12,6 +12,7 @@ from ..blocks import Progress, sample_positions
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
 from ..light.beer_lambert import full_scale
+from ..light.white_point import glass_noise
 from ..materials.stain_sets import StainSet
 from ..options import Options
 from ..sampling import sample_pixels
@@ -25,11 +26,15 @@ _FIRST_SAMPLE, _ENOUGH, _SECOND_SAMPLE = 1.5, 0.2, 6
 
 @dataclass(frozen=True)
 class Tissue:
-    """Sampled pixels that passed the gates: densities (n, 3), flat positions (n,), and what the gates counted."""
+    """Sampled pixels that passed the gates: densities (n, 3), flat positions (n,), and what the gates counted.
+
+    `light_noise` is the standard deviation of light (3,) relative to white; None where it is not known.
+    """
 
     density: np.ndarray
     positions: np.ndarray
     counts: dict[str, int]
+    light_noise: np.ndarray | None = None
 
 
 def tissue_pixels(
@@ -51,7 +56,7 @@ def tissue_pixels(
     _refuse_grey(values[:, rule.good], counts)
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
-    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts)
+    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, _noise(values[:, rule.good], rule))
 
 
 def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
@@ -62,11 +67,20 @@ def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
     for tissue in tissues:
         for gate, n in tissue.counts.items():
             counts[gate] = counts.get(gate, 0) + n
+    noises = [tissue.light_noise for tissue in tissues if tissue.light_noise is not None]
     return Tissue(
         np.concatenate([tissue.density[rows] for tissue, rows in zip(tissues, kept, strict=True)]),
         np.concatenate([tissue.positions[rows] for tissue, rows in zip(tissues, kept, strict=True)]),
         counts,
+        np.sqrt(np.mean(np.square(noises), axis=0)) if len(noises) == len(tissues) else None,
     )
+
+
+def _noise(values: np.ndarray, rule: Additive) -> np.ndarray | None:
+    """Return the noise of recorded light as bare glass shows it; optical density says nothing about it."""
+    if rule.quantity != "brightfield" or rule.white_point is None:
+        return None
+    return glass_noise(values, rule.white_point)
 
 
 def _clipped(values: np.ndarray, rule: Additive) -> np.ndarray:

@@ -17,9 +17,9 @@ from ..materials.stain_sets import StainSet, stain_set
 from ..materials.stains import nearest_stain, reference_vectors
 from ..options import Options
 from ..result import Endmembers
-from .stain_noise import colour_scatter, weights_at_scatter
+from .stain_noise import colour_scatter, density_noise, less_noise, noise_within_scatter, weights_at_scatter
 from .stain_plane import Corners, find_corners, find_edges, smallest_angle
-from .stain_refine import refine_stain_vectors
+from .stain_refine import Refined, refine_stain_vectors
 from .stain_tissue import LEAST_PIXELS, Tissue, tissue_pixels
 
 ONE_STAIN_DEGREES = 12.0
@@ -32,7 +32,7 @@ REVERSED_MARGIN_DEGREES, REVERSED_RATIO = 3.0, 0.6
 EXCHANGED, EXCHANGED_MARGIN_DEGREES = {"eosin": "dab", "dab": "eosin"}, 3.0
 REFINED_PIXELS = 10_000
 
-_WEIGHTS = ("colour_scatter", "sparsity_used", "anchor_weight_used")
+_WEIGHTS = ("colour_scatter", "light_noise", "sparsity_used", "anchor_weight_used")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def find_stain_vectors(
 
 def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options) -> StainFit:
     """Fit the vectors of a stain set's stains to tissue pixels, of one slide or of several; warn where in doubt."""
-    fit = _fit(tissue.density, chosen.matrix, options)
+    fit = _fit(tissue.density, chosen.matrix, options, tissue.light_noise)
     instead = _better_named(fit.vectors, chosen) if fit.flag == "none" else None
     if instead is not None:
         fit = replace(fit, flag="other stains likely", notes={**fit.notes, "instead": instead})
@@ -148,49 +148,75 @@ def fittable(stains: str | tuple[str, ...] | StainSet) -> StainSet:
     return chosen
 
 
-def _fit(density: np.ndarray, references: np.ndarray, options: Options) -> StainFit:
+def _fit(density: np.ndarray, references: np.ndarray, options: Options, light_noise: np.ndarray | None) -> StainFit:
     """Fit the vectors, or say with a flag why published ones stand in."""
     none = np.zeros(len(references), np.int64)
     if len(density) < LEAST_PIXELS:
         return StainFit(references, none, "too little tissue", {})
+    corners = _corners(density, references)
     if len(references) == 2:
-        corners = find_edges(density, references)
         if corners.width_degrees < ONE_STAIN_DEGREES:
             return _one_stain(density, references, corners)
-        return _doubted_where_pale(_refined(density, references, corners, options), density, references)
-    corners = find_corners(density)
+        return _doubted_where_pale(_refined(density, references, corners, options, light_noise), density, references)
     if corners.width_degrees < CORNERS_TOO_CLOSE_DEGREES:
         return StainFit(references, none, "stains too close", {"hull_width_degrees": corners.width_degrees})
-    return _refined(density, references, corners, options)
+    return _refined(density, references, corners, options, light_noise)
 
 
-def _refined(density: np.ndarray, references: np.ndarray, corners: Corners, options: Options) -> StainFit:
-    order = _assignment(corners.vectors, references) if len(references) == 3 else np.arange(2)
-    inside = density[corners.kept]
-    pixels, anchors = inside[sample_positions(len(inside), REFINED_PIXELS)], corners.vectors[order]
-    scatter = colour_scatter(pixels, anchors)
-    sparsity, anchor_weight = weights_at_scatter(scatter, options.sparsity, options.anchor_weight)
-    refined = refine_stain_vectors(
-        pixels,
-        anchors,
-        references,
-        sparsity=sparsity,
-        anchor_weight=anchor_weight,
-        prior_weight=options.prior_weight,
-    )
-    final = _assignment(refined.vectors, references)
+def _corners(density: np.ndarray, references: np.ndarray) -> Corners:
+    """Find the corners of the colours, in the order of the references."""
+    if len(references) == 2:
+        return find_edges(density, references)
+    corners = find_corners(density)
+    order = _assignment(corners.vectors, references)
+    return replace(corners, vectors=corners.vectors[order], counts=corners.counts[order])
+
+
+def _refined(
+    density: np.ndarray, references: np.ndarray, corners: Corners, options: Options, noise: np.ndarray | None
+) -> StainFit:
+    pixels = _strided(density, corners)
+    scatter = colour_scatter(pixels, corners.vectors)
+    light_noise = noise_within_scatter(pixels, noise, scatter)
+    unexplained = np.sqrt(max(scatter**2 - density_noise(pixels, light_noise) ** 2, 0.0))
+    sparsity, anchor_weight = weights_at_scatter(float(unexplained), options.sparsity, options.anchor_weight)
+
+    def refine(pixels: np.ndarray, anchors: np.ndarray) -> Refined:
+        return refine_stain_vectors(
+            pixels,
+            anchors,
+            references,
+            sparsity=sparsity,
+            anchor_weight=anchor_weight,
+            prior_weight=options.prior_weight,
+        )
+
+    def again(noisier: np.ndarray) -> np.ndarray:
+        corners = _corners(noisier, references)
+        return refine(_strided(noisier, corners), corners.vectors).vectors
+
+    refined = refine(pixels, corners.vectors)
+    vectors = less_noise(again, density, refined.vectors, light_noise) if light_noise.any() else refined.vectors
+    order = _assignment(vectors, references)
     notes = {
         "hull_width_degrees": corners.width_degrees,
         "off_plane": corners.n_off_plane,
         "colour_scatter": scatter,
+        "light_noise": light_noise,
         "sparsity_used": sparsity,
         "anchor_weight_used": anchor_weight,
-        "shares": refined.shares[final],
+        "shares": refined.shares[order],
         "stop_reason": refined.stop_reason,
         "refinement_iterations": len(refined.objective),
     }
-    vectors = refined.vectors[final]
-    return StainFit(vectors, corners.counts[order][final], _doubt(vectors, references), notes, refined.objective)
+    vectors = vectors[order]
+    return StainFit(vectors, corners.counts[order], _doubt(vectors, references), notes, refined.objective)
+
+
+def _strided(density: np.ndarray, corners: Corners) -> np.ndarray:
+    """Return the pixels of the plane that the refinement looks at."""
+    inside = density[corners.kept]
+    return inside[sample_positions(len(inside), REFINED_PIXELS)]
 
 
 def _doubted_where_pale(fit: StainFit, density: np.ndarray, references: np.ndarray) -> StainFit:

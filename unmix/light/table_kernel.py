@@ -36,11 +36,12 @@ def row_states(i, where, states, before):
 
 @kernel
 def fill_unsolved(states, maps, i):
-    """Put zero where a pixel of row i is clear, and NaN where it is invalid."""
+    """Put zero where a pixel of row i is clear, and NaN where it is invalid; without a branch."""
     for k in range(len(maps)):
+        row = maps[k, i]
         for j in range(len(states)):
-            if states[j] != SOLVED:
-                maps[k, i, j] = np.float32(0.0) if states[j] == CLEAR else np.float32(np.nan)
+            unsolved = np.float32(0.0) if states[j] == CLEAR else np.float32(np.nan)
+            row[j] = row[j] if states[j] == SOLVED else unsolved
 
 
 @kernel

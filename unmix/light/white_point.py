@@ -14,6 +14,7 @@ _WHITE_PERCENTILE = 99.5
 _NEAR_WHITE, _GLASS_SHARE, _GLASS_SPREAD = 0.9, 0.15, 0.03
 _RAISED = 1.05
 _BRIGHTER_THAN_GLASS, _PADDING_IS_ALONE = 0.985, 0.05
+_OFF_GLASS, _IQR_OF_SIGMA, _ROUNDING = 3.0, 1.349, 0.002
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,22 @@ def estimate_white_point(sample: np.ndarray) -> WhitePoint:
     glass = _bare_glass(sample, high)
     seen = high if glass is None else glass
     return WhitePoint(np.maximum(seen, DARKEST_WHITE * full), seen)
+
+
+def glass_noise(sample: np.ndarray, white: np.ndarray) -> np.ndarray | None:
+    """Return the camera's noise as the standard deviation of bare glass, relative to the white point (n_bands,).
+
+    None where no bare glass is seen in the sample (n, n_bands) of recorded light. Dust and the edges of tissue, more
+    than three deviations off, do not count.
+    """
+    light = sample[~(sample == brightest_value(sample)).all(axis=-1)]
+    middle = _bare_glass(light, _high(light)) if len(light) else None
+    if middle is None:
+        return None
+    glass = light[(light >= _NEAR_WHITE * middle).all(axis=-1)].astype(np.float64) - middle
+    low, upper = np.percentile(glass, (25, 75), axis=0)
+    near = np.abs(glass) <= _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
+    return np.sqrt(np.mean(glass**2, axis=0, where=near)) / np.asarray(white)
 
 
 def brightest_value(sample: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
-from .quadratic import solve_best_subset, solve_by_active_set, solve_by_table
+from .quadratic import solve_best_subset, solve_by_active_set, solve_by_pivoting, solve_by_table
 
 UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
 _ROWS = 64
@@ -51,9 +51,14 @@ def abundances_of_rows(X, Q, programme, A):
         part = A[top : top + size]
         count = _solve_directly(columns, programme, Z, Z1, left, part)
         if count > 0:
-            _starting_sets(Z1 if programme.constraint == SUM_TO_ONE else Z, left[:count], columns, codes)
+            first = Z1 if programme.constraint == SUM_TO_ONE else Z
+            _move_up(columns, left[:count])
             _with_all(programme.R.T, np.zeros(r), columns, -(-count // 8) * 8, F)
-            _solve_one_by_one(F, left[:count], codes, programme, part)
+            if programme.use_table:
+                _starting_sets(first, left[:count], codes)
+                _solve_by_tables(F, left[:count], codes, programme, part)
+            else:
+                _solve_without_tables(F, left[:count], first, programme, part)
 
 
 @kernel
@@ -79,15 +84,21 @@ def _solve_directly(columns, programme, Z, Z1, left, A):
 
 
 @kernel
-def _starting_sets(Z, left, columns, codes):
-    """Write the set each pixel that is left starts from, the endmembers that were not negative; move its column up."""
+def _move_up(columns, left):
+    """Put the columns of the pixels that are left side by side."""
+    for place in range(len(left)):
+        for m in range(len(columns)):
+            columns[m, place] = columns[m, left[place]]
+
+
+@kernel
+def _starting_sets(Z, left, codes):
+    """Write the set each pixel that is left starts from, as bits: the endmembers that were not negative."""
     for place in range(len(left)):
         i, code = left[place], 0
         for k in range(len(Z) - 2):
             code |= (Z[k, i] >= 0.0) << k
         codes[place] = code
-        for m in range(len(columns)):
-            columns[m, place] = columns[m, i]
 
 
 @kernel
@@ -108,9 +119,9 @@ def _with_all(M, m, columns, n, Z):
 
 
 @kernel
-def _solve_one_by_one(F, left, codes, programme, A):
-    """Solve pixels by the tables or by the active set from F = E X' (r, n); one that is not finite is NaN in A."""
-    _, G, _, _, _, (T, t), (T1, t1), constraint, _, use_table, most = programme
+def _solve_by_tables(F, left, codes, programme, A):
+    """Solve pixels by the tables from F = E X' (r, n); one that is not finite is NaN in A."""
+    _, G, _, _, _, (T, t), (T1, t1), constraint, _, _, most = programme
     r = len(G)
     f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
     for place in range(len(left)):
@@ -126,7 +137,7 @@ def _solve_one_by_one(F, left, codes, programme, A):
             solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, z, np.empty(r))
             code, summed = every, False
         elif not summed:
-            code = solve_by_table(f, T, t, False, code, z) if use_table else -1
+            code = solve_by_table(f, T, t, False, code, z)
             if code < 0:
                 code = _solve_slowly(G, f, False, z)
             total = 0.0
@@ -134,7 +145,7 @@ def _solve_one_by_one(F, left, codes, programme, A):
                 total += z[k] if (code >> k) & 1 else 0.0
             summed = constraint == SHADE and total > 1.0
         if summed:
-            code = solve_by_table(f, T1, t1, True, code if code > 0 else every, z) if use_table else -1
+            code = solve_by_table(f, T1, t1, True, code if code > 0 else every, z)
             if code < 0:
                 code = _solve_slowly(G, f, True, z)
         for k in range(r):
@@ -147,6 +158,42 @@ def _solve_slowly(G, f, summed, z):
     r = len(f)
     solve_by_active_set(G, f, summed, z, np.empty(r), np.empty(r), np.empty(r, np.bool_), np.empty((r, r)))
     return (1 << r) - 1
+
+
+@kernel
+def _solve_without_tables(F, left, Z, programme, A):
+    """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative in Z; NaN where not finite."""
+    G, constraint = programme.G, programme.constraint
+    r = len(G)
+    f, a, g, z = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
+    passive, L = np.empty(r, np.bool_), np.empty((r, r))
+    for place in range(len(left)):
+        i = left[place]
+        if not np.isfinite(F[r + 1, place]):
+            for k in range(r):
+                A[i, k] = np.nan
+            continue
+        for k in range(r):
+            f[k] = F[k, place]
+            passive[k] = Z[k, i] >= 0.0
+        summed = constraint == SUM_TO_ONE
+        if not summed:
+            _pivot_or_search(G, f, False, programme.direct, a, g, z, passive, L)
+            total = 0.0
+            for k in range(r):
+                total += a[k]
+            summed = constraint == SHADE and total > 1.0
+        if summed:
+            _pivot_or_search(G, f, True, programme.direct, a, g, z, passive, L)
+        for k in range(r):
+            A[i, k] = a[k]
+
+
+@kernel
+def _pivot_or_search(G, f, summed, direct, a, g, z, passive, L):
+    """Fill `a` by pivoting from the `passive` set, where that settles, else by the active set."""
+    if not (direct and solve_by_pivoting(G, f, summed, a, g, z, passive, L)):
+        solve_by_active_set(G, f, summed, a, g, z, passive, L)
 
 
 @kernel

@@ -1,9 +1,9 @@
 """One pixel's quadratic programme, solved exactly: min |y - R a|^2 with a >= 0, and with a >= 0, sum(a) = 1.
 
 With G = R'R and f = R'y the optimum is unique and lies on some passive set S (the indices where a > 0).
-Up to `TABLE_LIMIT` endmembers, the solution operator of every S is tabulated once and block principal pivoting walks
-the table (Kim and Park 2011, SIAM J. Sci. Comput. 33(6), after Judice and Pires 1994). Beyond that, and wherever
-pivoting does not settle, the primal active-set method of Lawson and Hanson (1974, chapter 23) decides; it always ends.
+Block principal pivoting finds S (Kim and Park 2011, SIAM J. Sci. Comput. 33(6), after Judice and Pires 1994); up to
+`TABLE_LIMIT` endmembers it walks a table of the solution operators of every S, beyond that it solves for each it meets.
+Where it does not settle, the primal active-set method of Lawson and Hanson (1974, chapter 23) decides; it always ends.
 """
 
 from __future__ import annotations
@@ -151,6 +151,45 @@ def solve_best_subset(G, f, T, t, T1, t1, most, may_be_free, may_be_one, a, z):
 
 
 @exact_kernel
+def solve_by_pivoting(G, f, summed, a, g, z, passive, L):
+    """Fill `a` by block principal pivoting from the set `passive`; return False where it does not settle.
+
+    `g`, `z` (r) and `L` (r, r) are work space; `passive` ends as the optimal set.
+    """
+    r = len(f)
+    scale = 0.0
+    for i in range(r):
+        scale = max(scale, abs(f[i]) / _length(G, i, summed))
+    least = -_DUAL_TOLERANCE * scale
+    fewest, patience = r + 1, 3
+    for _ in range(10 + r):
+        if not _solve_passive(G, f, passive, summed, z, L):
+            return False
+        multiplier = _gradient(G, f, z, passive, summed, g)
+        count, last, members = 0, 0, 0
+        for i in range(r):
+            members += passive[i]
+            value = z[i] if passive[i] else (g[i] + multiplier) / _length(G, i, summed) - least
+            a[i] = max(z[i], 0.0)
+            if value < 0.0:
+                count, last = count + 1, i
+        if summed and members == 0:
+            return False
+        if count == 0:
+            return True
+        at_once = count < fewest or patience > 0
+        if count < fewest:
+            fewest, patience = count, 3
+        else:
+            patience -= 1
+        for i in range(r):
+            value = z[i] if passive[i] else (g[i] + multiplier) / _length(G, i, summed) - least
+            if value < 0.0 and (at_once or i == last):
+                passive[i] = not passive[i]
+    return False
+
+
+@exact_kernel
 def solve_by_active_set(G, f, summed, a, g, z, passive, L):
     """Fill `a` by the primal active-set method; `g`, `z` (r), `passive` (r, bool) and `L` (r, r) are work space."""
     r = len(f)
@@ -206,6 +245,19 @@ def _length(G, i, summed):
 @exact_kernel
 def _most_negative(G, f, a, passive, summed, g, tolerance):
     """Return the inactive index whose gradient says it should enter, -1 where there is none."""
+    multiplier = _gradient(G, f, a, passive, summed, g)
+    entering, lowest = -1, -tolerance
+    for i in range(len(f)):
+        if not passive[i] and g[i] + multiplier < 0.0:
+            slope = (g[i] + multiplier) / _length(G, i, summed)
+            if slope < lowest:
+                entering, lowest = i, slope
+    return entering
+
+
+@exact_kernel
+def _gradient(G, f, a, passive, summed, g):
+    """Write the gradient g = G a - f, and return the multiplier of the sum, zero without one."""
     r = len(f)
     total, members = 0.0, 0
     for i in range(r):
@@ -217,14 +269,7 @@ def _most_negative(G, f, a, passive, summed, g, tolerance):
         if summed and passive[i]:
             total += s
             members += 1
-    multiplier = -total / members if members else 0.0
-    entering, lowest = -1, -tolerance
-    for i in range(r):
-        if not passive[i] and g[i] + multiplier < 0.0:
-            slope = (g[i] + multiplier) / _length(G, i, summed)
-            if slope < lowest:
-                entering, lowest = i, slope
-    return entering
+    return -total / members if members else 0.0
 
 
 @exact_kernel

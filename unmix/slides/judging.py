@@ -20,9 +20,9 @@ from ..result import Endmembers
 from ..writers.slide_tiff import LARGE_PIXELS
 from .glass import Glass
 
-_OVERVIEW_PIXELS, _OVERVIEW_MOST = 8_000_000, 64_000_000
+_OVERVIEW_PIXELS, _OVERVIEW_MOST = 3_000_000, 64_000_000
 _FIT_MICROMETRES = 1.1
-_TILE, _TILES = 512, 48
+_TILE, _TILES = 256, 48
 _TISSUE_DENSITY = 0.06
 _TISSUE_TILE = 0.3
 _BRIGHT, _LEAST_GLASS, _WHITE_SAMPLE, _OVERVIEW_SAMPLE = 0.8, 0.005, 200_000, 500_000
@@ -97,7 +97,7 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
 
 
 def _overview_level(pyramid: Pyramid) -> int | None:
-    """Return the finest further level of at most 8 million pixels, else the last if it fits into memory easily."""
+    """Return the finest further level of at most 3 million pixels, else the last if it fits into memory easily."""
     further = range(pyramid.level + 1, len(pyramid.shapes))
     small = [level for level in further if pixels_of(pyramid.shapes[level]) <= _OVERVIEW_PIXELS]
     if small:

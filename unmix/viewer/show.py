@@ -146,7 +146,7 @@ def _unlabelled(keywords: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labelling(viewer: Any, layer: Any, labels: list[str]) -> Iterator[Step]:
-    """Write the labels of points, a few at each step: a letter takes a window some time to draw when it is new."""
+    """Write the labels of points, a few at each step: a window takes some time to draw a letter that is new."""
     known: set[str] = set()
     for n_written in range(1, len(labels) + 1):
         known |= set(labels[n_written - 1])

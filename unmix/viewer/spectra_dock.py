@@ -10,9 +10,9 @@ import numpy as np
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ..endmembers import at_endmember_scale
 from ..errors import UnmixError
 from ..materials.stains import nearest_stain
-from ..pipeline import at_endmember_scale
 from ..quantity import UNITS
 from .curves import Curve, largest
 from .drawing import start_drawing
