@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, QThreadPool
+from qtpy.QtCore import QObject
 
 from ..pipeline import separate_stains, unmix
 from .layers import Shown, result_layers
@@ -44,10 +44,9 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
 
 
 def _end(worker: Any) -> None:
-    """Wait for the step under way, where a program ends without the event loop that would wait for all workers."""
-    worker.quit()
-    pool: Any = QThreadPool.globalInstance()
-    pool.waitForDone(_LONGEST_STEP_MS)
+    """Have all workers stop and wait for them, where a program ends without the event loop that would see to it."""
+    with suppress(RuntimeError):  # one did not stop in time: the program ends all the same
+        worker.await_workers(_LONGEST_STEP_MS)
 
 
 def _steps(busy: Callable[[], bool]) -> Iterator[None]:
@@ -60,7 +59,10 @@ def _steps(busy: Callable[[], bool]) -> Iterator[None]:
             yield
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warm_up(result_layers(run(), Shown("small")))
+            try:
+                warm_up(result_layers(run(), Shown("small")))
+            except RuntimeError:  # a program that ends begins no more threads; what is wrong else, a real run will say
+                return
         yield
 
 
