@@ -11,9 +11,10 @@ import xarray as xr
 
 from .blocks import Progress
 from .errors import OptionError, UnmixWarning
+from .fits.stain_naming import angles_to_references
 from .fits.stain_patches import single_stain_vector
 from .fits.stain_tissue import LEAST_PIXELS, Tissue, pooled_tissue, tissue_pixels
-from .fits.stains import angles_to_references, fit_tissue, fittable
+from .fits.stains import fit_tissue, fittable
 from .light.pixels import require_valid, with_mask
 from .options import Options
 from .prepare import Prepared, as_brightfield, open_image, prepare

@@ -72,6 +72,15 @@ def test_an_all_ink_tile_keeps_the_published_vectors_flagged(colour):
         np.testing.assert_allclose(result["endmembers"].values, reference_vectors(HE))
 
 
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("tint", [(1.0, 1.0, 1.0), (1.0, 0.97, 0.93)])
+def test_a_grey_picture_with_noise_or_a_tint_is_refused_too(sigma, tint):
+    grey = slide()[0].mean(axis=-1, keepdims=True)
+    noise = np.random.default_rng(1).normal(0, sigma, (*grey.shape[:2], 3))
+    with pytest.raises(DataError, match="no colour"):
+        unmix.separate_stains(np.clip(np.rint(grey * tint + noise), 0, 255).astype(np.uint8))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_grey_picture_is_refused(dtype):
     grey = np.random.default_rng(0).integers(20, 220, (60, 60, 1)).repeat(3, axis=2).astype(dtype)
@@ -218,3 +227,18 @@ def test_random_colours_never_give_nan():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnmixWarning)
             check_sound(unmix.separate_stains(rgb))
+
+
+def test_a_translucent_pen_over_a_part_of_the_tissue_is_flagged_and_a_mask_cures_it():
+    picture, _ = slide(side=240)
+    inked = picture.astype(float)
+    inked[40:70] *= np.exp(-np.array([0.6, 0.3, 0.05]))
+    inked = np.clip(np.rint(inked), 0, 255).astype(np.uint8)
+    with pytest.warns(UnmixWarning, match=r"without the part between 0 and 25 % of its height .* mask="):
+        found = unmix.separate_stains(inked)
+    assert found.attrs["stain_flag"] == "one part decides"
+    clean = np.ones(inked.shape[:2], bool)
+    clean[40:70] = False
+    cured = unmix.separate_stains(inked, mask=clean)
+    assert cured.attrs["stain_flag"] == "none"
+    assert angles(cured["endmembers"].values, unmix.separate_stains(picture)["endmembers"].values).max() < 1.0

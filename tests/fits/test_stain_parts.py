@@ -16,6 +16,7 @@ from unmix.fits.stain_noise import (
 )
 from unmix.fits.stain_plane import find_corners, find_edges
 from unmix.fits.stain_refine import refine_stain_vectors
+from unmix.fits.stain_regions import deciding_region
 from unmix.materials.stain_sets import stain_set
 from unmix.materials.stains import reference_vectors
 
@@ -207,3 +208,36 @@ def test_corners_of_one_colour_coincide():
     corners = find_corners(density)
     assert corners.width_degrees < 1e-3
     assert np.isfinite(corners.vectors).all()
+
+
+def picture_with_a_part(part_vectors, part):
+    """Return densities of a picture of 100 columns, whose rows in `part` are of other vectors, and their positions."""
+    rng = np.random.default_rng(0)
+    amounts = rng.gamma(0.5, 0.1, (30_000, 2))
+    amounts[np.arange(30_000), rng.integers(0, 2, 30_000)] += rng.gamma(3.0, 0.25, 30_000)
+    density, positions = amounts @ reference_vectors(HE), np.arange(30_000)
+    inside = (positions // 100 >= part[0]) & (positions // 100 < part[1])
+    density[inside] = amounts[inside] @ part_vectors
+    return density, positions
+
+
+def region_of(density, positions):
+    references = reference_vectors(HE)
+    return deciding_region(density, positions, 100, lambda these: find_edges(these, references), 12.0)
+
+
+def test_the_part_that_decides_is_named():
+    pen = reference_vectors(HE) + np.array([0.5, 0.3, 0.0])
+    region = region_of(*picture_with_a_part(pen / np.linalg.norm(pen, axis=1, keepdims=True), (230, 290)))
+    assert region.moved > 6
+    assert region.where == "the part between 75 and 100 % of its height"
+
+
+def test_no_part_decides_where_all_are_alike_or_one_stain_is_in_a_part_only():
+    both = reference_vectors(HE)
+    assert region_of(*picture_with_a_part(both, (0, 0))).moved < 1.0
+    density, positions = picture_with_a_part(both, (0, 0))
+    rest = positions // 100 >= 75
+    density[rest] = np.linalg.norm(density[rest], axis=1, keepdims=True) * both[0]
+    assert region_of(density, positions).moved < 2.0
+    assert region_of(density[:400], positions[:400]) is None

@@ -95,6 +95,13 @@ def test_the_written_text_is_qupaths_own():
     assert stain_set_to_qupath(plain) == QUPATH
 
 
+def test_a_laboratorys_own_names_come_back_from_qupath_as_they_were():
+    lab = measured_stain_set("scanner 2", {"hematoxylin": (0.65, 0.7, 0.29), "our pink": (0.1, 0.9, 0.4)})
+    text = stain_set_to_qupath(lab)
+    assert '"Hematoxylin"' in text
+    assert stain_set_from_qupath(text).stains == ("hematoxylin", "our pink")
+
+
 def test_qupath_cannot_hold_one_stain_or_sixteen_bit_light():
     with pytest.raises(OptionError, match="two or three"):
         stain_set_to_qupath(measured_stain_set("one", {"dab": (1, 2, 3)}))

@@ -94,6 +94,25 @@ def test_the_small_picture_is_the_mean_of_valid_pixels(maps: np.ndarray, monkeyp
     np.testing.assert_allclose(largest, np.nanmax(plain.values, axis=(1, 2)), atol=0.5001 / PER_UNIT)
 
 
+def test_a_small_picture_nearly_as_fine_as_wanted_is_enough_and_no_tile_is_decoded(maps, monkeypatch) -> None:
+    """Cells are powers of two: a side of 12,288 wants cells of 6 pixels and has some of 8."""
+    monkeypatch.setattr("unmix.stores.overview._LONGEST_SIDE", 20)
+    asked: list[tuple[slice, slice]] = []
+
+    def nothing(*window: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        asked.append(window)
+        return iter(())
+
+    slide = SlideMaps(EDGES, nothing, overview_of(maps))
+    values = xr.DataArray(slide.lazy(slice(0, 3)), dims=("endmember", "y", "x"))
+    for limit in (20, 26):
+        np.testing.assert_allclose(reduced(values, limit)[0], slide.overview.picture(0))
+    assert slide.overview.step == 8
+    assert not asked
+    reduced(values, 40)
+    assert asked
+
+
 def test_a_cell_without_valid_pixels_is_no_number(maps: np.ndarray) -> None:
     picture = overview_of(maps).picture(0)
     assert np.isnan(picture[45:47, 70:75]).all()

@@ -12,8 +12,8 @@ from ..errors import OptionError, UnmixWarning
 from ..light.additive import Additive
 from ..materials.stain_sets import StainSet
 from ..result import Endmembers
+from .stain_naming import angles_to_references, naming_margin
 from .stain_plane import smallest_angle
-from .stains import angles_to_references, naming_margin
 
 
 def given_stain_vectors(rule: Additive, chosen: StainSet, stain_matrix: Any) -> Endmembers:

@@ -16,11 +16,12 @@ from ..light.white_point import glass_noise
 from ..materials.stain_sets import StainSet
 from ..options import Options
 from ..sampling import sample_pixels
-from .stain_gates import gate_pixels
+from .stain_gates import LARGEST_DENSITY, LEAST_DENSITY, gate_pixels
 
 LEAST_PIXELS = 300
 
 _CLIPPED_LEVEL = 6 / 255
+_ABOUT_GREY_DEGREES, _ROUND, _LITTLE, _TINT = 2.0, 1.5, 0.2, 0.01
 _FIRST_SAMPLE, _ENOUGH, _SECOND_SAMPLE = 1.5, 0.2, 6
 
 
@@ -28,13 +29,15 @@ _FIRST_SAMPLE, _ENOUGH, _SECOND_SAMPLE = 1.5, 0.2, 6
 class Tissue:
     """Sampled pixels that passed the gates: densities (n, 3), flat positions (n,), and what the gates counted.
 
-    `light_noise` is the standard deviation of light (3,) relative to white; None where it is not known.
+    `light_noise` is the standard deviation of light (3,) relative to white; None where it is not known. `width` is how
+    many columns the picture has that the positions are in; 0 where they are of several.
     """
 
     density: np.ndarray
     positions: np.ndarray
     counts: dict[str, int]
     light_noise: np.ndarray | None = None
+    width: int = 0
 
 
 def tissue_pixels(
@@ -53,10 +56,11 @@ def tissue_pixels(
         kept, counts = gate_pixels(density, _clipped(values[:, rule.good], rule), chosen.variant_vectors)
         if len(kept) >= _ENOUGH * wanted or n_sample >= n_pixels:
             break
-    _refuse_grey(values[:, rule.good], counts)
+    _refuse_grey(values[:, rule.good], density, counts)
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
-    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, _noise(values[:, rule.good], rule))
+    noise = _noise(values[:, rule.good], rule)
+    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, noise, image.sizes["x"])
 
 
 def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
@@ -91,13 +95,30 @@ def _clipped(values: np.ndarray, rule: Additive) -> np.ndarray:
     return values.min(axis=1) < _CLIPPED_LEVEL * full
 
 
-def _refuse_grey(values: np.ndarray, counts: dict[str, int]) -> None:
-    """Refuse recorded values (n, 3) that are equal in all three channels, where there is something to see at all."""
+def _refuse_grey(values: np.ndarray, density: np.ndarray, counts: dict[str, int]) -> None:
+    """Refuse recorded values (n, 3) of which red, green and blue are equal, where there is something to see at all."""
     if counts["pixels_with_stain_density"] < LEAST_PIXELS:
         return
     low, high = values.min(axis=1), values.max(axis=1)
-    if np.all(high - low <= 1e-6 * np.abs(high)):
+    equal = bool(np.all(high - low <= 1e-6 * np.abs(high)))
+    if equal or _differs_by_noise(density):
+        how = "are equal in every pixel" if equal else "differ by noise"
         raise DataError(
-            "the image has no colour: red, green and blue are equal in every pixel, so stains cannot be told apart. "
+            f"the image has no colour: red, green and blue {how}, so stains cannot be told apart. "
             "Give the colour image."
         )
+
+
+def _differs_by_noise(density: np.ndarray) -> bool:
+    """Return whether densities (n, 3) lie around grey and spread little and as far in every direction, or hardly."""
+    norm = np.linalg.norm(density, axis=1)
+    dense = density[(norm > LEAST_DENSITY) & (norm < LARGEST_DENSITY)]
+    if len(dense) < LEAST_PIXELS:
+        return False
+    grey, mean = np.full(3, 3**-0.5), dense.mean(axis=0)
+    if mean @ grey < np.cos(np.radians(_ABOUT_GREY_DEGREES)) * np.linalg.norm(mean):
+        return False
+    across = dense @ np.linalg.svd(grey[None, :])[2][1:].T
+    least, most = np.linalg.eigvalsh(across.T @ across / len(dense))
+    spread = np.sqrt(most) / np.linalg.norm(mean)
+    return bool(spread < _TINT or (spread < _LITTLE and most < _ROUND * least))

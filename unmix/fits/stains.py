@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,11 @@ from ..materials.stain_sets import StainSet, stain_set
 from ..materials.stains import nearest_stain, reference_vectors
 from ..options import Options
 from ..result import Endmembers
+from .stain_naming import angles_to_references, best_order, misfit, naming_margin, reversed_misfit
 from .stain_noise import colour_scatter, density_noise, less_noise, noise_within_scatter, weights_at_scatter
 from .stain_plane import Corners, find_corners, find_edges, smallest_angle
 from .stain_refine import Refined, refine_stain_vectors
+from .stain_regions import MOVED_DEGREES, deciding_region
 from .stain_tissue import LEAST_PIXELS, Tissue, tissue_pixels
 
 ONE_STAIN_DEGREES = 12.0
@@ -32,7 +33,10 @@ REVERSED_MARGIN_DEGREES, REVERSED_RATIO = 3.0, 0.6
 EXCHANGED, EXCHANGED_MARGIN_DEGREES = {"eosin": "dab", "dab": "eosin"}, 3.0
 REFINED_PIXELS = 10_000
 
-_WEIGHTS = ("colour_scatter", "light_noise", "sparsity_used", "anchor_weight_used")
+_KEPT_NOTES = (
+    "hull_width_degrees", "dense_width_degrees", "part_moved_degrees", "part", "stop_reason", "refinement_iterations",
+    "colour_scatter", "light_noise", "sparsity_used", "anchor_weight_used",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options) -> StainFit:
     instead = _better_named(fit.vectors, chosen) if fit.flag == "none" else None
     if instead is not None:
         fit = replace(fit, flag="other stains likely", notes={**fit.notes, "instead": instead})
+    fit = _doubted_where_a_part_decides(fit, tissue, chosen.matrix)
     if fit.flag != "none":
         warnings.warn(_explanation(fit, tissue, chosen), UnmixWarning, stacklevel=3)
     return replace(fit, notes=_notes(fit, tissue, chosen))
@@ -168,7 +173,7 @@ def _corners(density: np.ndarray, references: np.ndarray) -> Corners:
     if len(references) == 2:
         return find_edges(density, references)
     corners = find_corners(density)
-    order = _assignment(corners.vectors, references)
+    order = best_order(corners.vectors, references)
     return replace(corners, vectors=corners.vectors[order], counts=corners.counts[order])
 
 
@@ -197,7 +202,7 @@ def _refined(
 
     refined = refine(pixels, corners.vectors)
     vectors = less_noise(again, density, refined.vectors, light_noise) if light_noise.any() else refined.vectors
-    order = _assignment(vectors, references)
+    order = best_order(vectors, references)
     notes = {
         "hull_width_degrees": corners.width_degrees,
         "off_plane": corners.n_off_plane,
@@ -231,9 +236,23 @@ def _doubted_where_pale(fit: StainFit, density: np.ndarray, references: np.ndarr
     return replace(fit, flag="one stain likely", notes=notes | {"present": present})
 
 
+def _doubted_where_a_part_decides(fit: StainFit, tissue: Tissue, references: np.ndarray) -> StainFit:
+    """Flag vectors that hang on a quarter of the picture; of pixels of several pictures nothing is said."""
+    if fit.flag != "none" or not tissue.width:
+        return fit
+    narrowest = ONE_STAIN_DEGREES if len(references) == 2 else CORNERS_TOO_CLOSE_DEGREES
+    region = deciding_region(
+        tissue.density, tissue.positions, tissue.width, lambda density: _corners(density, references), narrowest
+    )
+    if region is None:
+        return fit
+    flag = "one part decides" if region.moved > MOVED_DEGREES else "none"
+    return replace(fit, flag=flag, notes={**fit.notes, "part_moved_degrees": region.moved, "part": region.where})
+
+
 def _doubt(vectors: np.ndarray, references: np.ndarray) -> str:
     """Return the flag of vectors that were fitted and may yet not be what their names say, or 'none'."""
-    as_read, turned = _misfit(vectors, references), reversed_misfit(vectors, references)
+    as_read, turned = misfit(vectors, references), reversed_misfit(vectors, references)
     if turned < min(as_read - REVERSED_MARGIN_DEGREES, REVERSED_RATIO * as_read):
         return "channels reversed"
     if angles_to_references(vectors, references).max() > UNLIKE_REFERENCE_DEGREES:
@@ -251,8 +270,8 @@ def _better_named(vectors: np.ndarray, chosen: StainSet) -> tuple[str, ...] | No
     if not np.allclose(chosen.matrix, reference_vectors(chosen.stains)):
         return None  # a laboratory's own vectors say what its stains look like
     references = reference_vectors(names)
-    misfit = _misfit(vectors[_assignment(vectors, references)], references)
-    return names if misfit < _misfit(vectors, chosen.matrix) - EXCHANGED_MARGIN_DEGREES else None
+    off = misfit(vectors[best_order(vectors, references)], references)
+    return names if off < misfit(vectors, chosen.matrix) - EXCHANGED_MARGIN_DEGREES else None
 
 
 def _one_stain(density: np.ndarray, references: np.ndarray, corners: Corners) -> StainFit:
@@ -268,33 +287,6 @@ def _one_stain(density: np.ndarray, references: np.ndarray, corners: Corners) ->
     counts[present] = len(inside)
     notes = {"hull_width_degrees": corners.width_degrees, "off_plane": corners.n_off_plane, "present": present}
     return StainFit(vectors, counts, "one stain", notes)
-
-
-def _assignment(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Return which vector belongs to each reference: one to one, with the smallest sum of squared angles."""
-    return np.array(min(permutations(range(len(vectors))), key=lambda order: _misfit(vectors[list(order)], references)))
-
-
-def _misfit(vectors: np.ndarray, references: np.ndarray) -> float:
-    """Return the root mean square angle in degrees between vectors and references, row by row."""
-    return float(np.sqrt(np.mean(angles_to_references(vectors, references) ** 2)))
-
-
-def reversed_misfit(vectors: np.ndarray, references: np.ndarray) -> float:
-    """Return how well the vectors fit the references, in their best order, if the channels came as blue, green, red."""
-    turned = vectors[:, ::-1]
-    return _misfit(turned[_assignment(turned, references)], references)
-
-
-def naming_margin(vectors: np.ndarray, references: np.ndarray) -> float:
-    """Return by how many degrees (root mean square) the next best order of the names fits worse than this one."""
-    others = list(permutations(range(len(vectors))))[1:]
-    return min(_misfit(vectors[list(order)], references) for order in others) - _misfit(vectors, references)
-
-
-def angles_to_references(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Return the angle in degrees between unit vectors, row by row."""
-    return np.degrees(np.arccos(np.clip(np.sum(vectors * references, axis=1), -1.0, 1.0)))
 
 
 def _nearest_pixels(fit: StainFit, tissue: Tissue, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -331,6 +323,11 @@ def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
             f"the dense third of the tissue spans {fit.notes['dense_width_degrees']:.1f} of {width:.1f} degrees: "
             f"{absent} is seen in pale tissue only; {present} may be alone. Look at the maps, or give stain_matrix=."
         )
+    if fit.flag == "one part decides":
+        return (
+            f"without {fit.notes['part']} the colours move by {fit.notes['part_moved_degrees']:.0f} degrees: look "
+            "there for pen, ink, a fold, or a stain that is nowhere else. If it is no tissue, leave it out by mask=."
+        )
     if fit.flag == "stains too close":
         return (
             f"two corners of the colours are {width:.1f} degrees apart, {CORNERS_TOO_CLOSE_DEGREES:g} are needed: the "
@@ -340,7 +337,7 @@ def _explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
         return (
             f"with red and blue exchanged the vectors found fit {listed} clearly better "
             f"({reversed_misfit(fit.vectors, chosen.matrix):.0f} degrees off, not "
-            f"{_misfit(fit.vectors, chosen.matrix):.0f}): the channels may be in the order blue, green, red. "
+            f"{misfit(fit.vectors, chosen.matrix):.0f}): the channels may be in the order blue, green, red. "
             "Give image[..., ::-1], or stain_matrix=."
         )
     if fit.flag == "other stains likely":
@@ -373,9 +370,9 @@ def _notes(fit: StainFit, tissue: Tissue, chosen: StainSet) -> dict[str, Any]:
         "pixels_fitted": len(tissue.density) - fit.notes.get("off_plane", 0),
         "smallest_angle": smallest_angle(fit.vectors),
         "naming_margin_degrees": naming_margin(fit.vectors, references),
-        "reversed_margin_degrees": reversed_misfit(fit.vectors, references) - _misfit(fit.vectors, references),
+        "reversed_margin_degrees": reversed_misfit(fit.vectors, references) - misfit(fit.vectors, references),
     }
-    for key in ("hull_width_degrees", "dense_width_degrees", "stop_reason", "refinement_iterations", *_WEIGHTS):
+    for key in _KEPT_NOTES:
         if key in fit.notes:
             notes[key] = fit.notes[key]
     for k, name in enumerate(chosen.stains):

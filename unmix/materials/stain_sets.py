@@ -358,6 +358,9 @@ def _quoted(text: str) -> str:
 
 
 def _as_qupath_names(stain: str) -> str:
+    """Write a stain that is known by its name as QuPath does; a laboratory's own name stays as it is."""
+    if stain not in STAINS:
+        return stain
     return "DAB" if stain == "dab" else stain[:1].upper() + stain[1:]
 
 

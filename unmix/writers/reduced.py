@@ -17,7 +17,7 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     ----------
     values : DataArray, shape (..., y, x)
         Maps, in memory or lazy; NaN where invalid. Read a strip of rows at a time; the maps of a slide carry a
-        small picture of themselves, which is taken instead.
+        small picture of themselves, which is taken instead where its cells are less than twice as coarse as wanted.
     limit : int
         Largest height and width wanted.
 
@@ -28,7 +28,7 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     """
     step = -(-max(values.shape[-2:]) // limit)
     view = view_behind(values.data)
-    if view is None or step < view.slide.overview.step:
+    if view is None or 2 * step <= view.slide.overview.step:
         return block_mean(values, step)
     overview = view.slide.overview
     means = np.stack([overview.picture(k) for k in view.maps])
