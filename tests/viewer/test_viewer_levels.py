@@ -54,6 +54,22 @@ def test_every_level_of_a_file_takes_every_so_many_pixels(tmp_path, small_screen
         np.testing.assert_array_equal(level, values[::step, ::step].transpose(2, 0, 1))
 
 
+def test_a_plane_that_is_drawn_again_is_not_read_again(tmp_path, small_screen, monkeypatch):
+    from unmix.readers.raw_file import RawFile
+
+    file, values = envi(tmp_path, "bsq")
+    coarsest = layer_of_image(unmix.read(file))[0][-1]
+    read, plain = [], RawFile.read
+    monkeypatch.setattr(RawFile, "read", lambda self, *window: read.append(window) or plain(self, *window))
+    first = np.asarray(coarsest[2])
+    once = len(read)
+    np.testing.assert_array_equal(coarsest[2], first)
+    assert len(read) == once > 0
+    for band in range(5):
+        np.testing.assert_array_equal(coarsest[band], values[::8, ::8, band])
+    assert len(read) > once
+
+
 def test_drawing_a_band_reads_that_band_only(tmp_path, small_screen, monkeypatch):
     from unmix.readers.raw_file import RawFile
 

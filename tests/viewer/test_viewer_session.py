@@ -95,6 +95,19 @@ def test_a_new_name_is_everywhere(viewer, session):
             session.rename(1, wrong)
 
 
+def test_labels_of_longer_names_move_to_the_side_with_more_room(viewer, session):
+    from unmix.viewer.labelling import label_place
+
+    anchors, shape = viewer.layers["field | anchors"], viewer.layers["field | endmember 1"].data.shape
+    anchors.data = np.column_stack([np.arange(len(anchors.data)) + 5.0, np.full(len(anchors.data), shape[1] - 1.0)])
+    for k in range(len(session.endmembers)):
+        session.rename(k, f"a long name {k}")
+    labels = list(anchors.features["label"])
+    expected = label_place(anchors.data, labels, shape, float(anchors.size[0]))
+    assert str(anchors.text.anchor) == expected["anchor"] == "upper_right"
+    np.testing.assert_allclose(anchors.text.translation, expected["translation"])
+
+
 def test_a_new_colour_is_everywhere_and_stays(viewer, session, image):
     colour = np.array([0.9, 0.1, 0.4])
     session.recolour(0, colour)

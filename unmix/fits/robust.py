@@ -19,7 +19,6 @@ from ..light.additive import Additive
 from ..nmf.adaptive import adaptive_anchors, lift_at_equal_brightness
 from ..nmf.anchors import grow_volume, median_of_rows, smoothed_successive_projection
 from ..nmf.subspace import Subspace, subspace_of
-from ..nmf.threads import each, thread_count
 from ..options import Options
 from ..sampling import gather_pixels
 from .projection import leading_directions, project_image, project_lattice
@@ -137,12 +136,7 @@ def median_spectra(
     values, valid = gather_pixels(image, np.concatenate(chosen), threads=options.threads, progress=progress)
     ends = np.cumsum([len(m) for m in chosen])[:-1]
     parts = zip(np.split(rule(values), ends), np.split(valid, ends), strict=True)
-
-    def median(part: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        spectra, keep = part
-        return median_of_rows(spectra[keep])
-
-    return np.array(each(median, parts, thread_count(options.threads)))
+    return np.array([median_of_rows(spectra[keep]) for spectra, keep in parts])
 
 
 def members_a_vertex(n_valid: int, share: float) -> int:

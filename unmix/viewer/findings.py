@@ -42,7 +42,7 @@ def findings(result: xr.Dataset, colours: Mapping[str, Any], warnings: Sequence[
 def named(name: str, colour: np.ndarray) -> str:
     """Return a name behind a square in its map's colour."""
     code = "".join(f"{round(255 * channel):02x}" for channel in colour)
-    return f'<span style="color:#{code}">&#9632;</span> {escape(name)}'
+    return f'<span style="color:#{code}">&#9632;</span>&nbsp;{escape(name)}'
 
 
 def _percent(share: float) -> str:

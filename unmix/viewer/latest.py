@@ -8,6 +8,8 @@ from typing import Any
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject
 
+from .failure import answered, caught
+
 
 class Latest(QObject):
     """At most one worker at a time, at most one question waiting.
@@ -36,14 +38,14 @@ class Latest(QObject):
             self._waiting, self._stale = (question, answered), True
             return
         self._answered, self._stale = answered, False
-        self._worker = create_worker(question, _start_thread=False)
+        self._worker = create_worker(caught(question), _start_thread=False)
         self._worker.returned.connect(self._take)
         self._worker.finished.connect(self._next)
         self._worker.start()
 
     def _take(self, answer: Any) -> None:
         if self._answered is not None and not self._stale:
-            self._answered(answer)
+            self._answered(answered(answer))
 
     def _next(self) -> None:
         self._worker = None

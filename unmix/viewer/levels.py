@@ -6,6 +6,8 @@ Nothing is computed: a slide brings its own levels, an array in memory gives vie
 from __future__ import annotations
 
 import math
+import threading
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ ONE_TEXTURE = 4_000_000
 _COARSEST = 1024
 _PIECE, _LEAST_PIECE = 1024, 64
 _PIECE_VALUES = 64_000_000
+_KEPT_PIECES = 4
 
 
 def steps_of(shape: tuple[int, ...]) -> list[int]:
@@ -95,19 +98,35 @@ def finest(data: Any) -> Any:
 
 
 class _Sparse:
-    """Every step-th row and column of a source (y, x, band); holds no open file."""
+    """Every step-th row and column of a source (y, x, band); holds no open file.
+
+    The last pieces are kept: napari asks for the same plane several times when it opens a layer, and at every refresh.
+    """
 
     def __init__(self, source: Source, step: int) -> None:
         self._source, self._step = source, step
+        self._kept: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
         height, width, n_bands = source.shape
         self.shape = (-(-height // step), -(-width // step), n_bands)
         self.dtype, self.ndim = source.dtype, 3
 
     def __getitem__(self, window: tuple[slice, slice, slice]) -> np.ndarray:
+        place = tuple(edge for span in window for edge in (span.start, span.stop))
+        with self._lock:
+            if place in self._kept:
+                self._kept.move_to_end(place)
+                return self._kept[place]
         rows, columns = (
             slice(span.start * self._step, (span.stop - 1) * self._step + 1, self._step) for span in window[:2]
         )
-        return self._source[rows, columns, window[2]]
+        values = self._source[rows, columns, window[2]]
+        values.flags.writeable = False
+        with self._lock:
+            self._kept[place] = values
+            while len(self._kept) > _KEPT_PIECES:
+                self._kept.popitem(last=False)
+        return values
 
 
 def _lazily(data: Any, step: int) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from .finished import Finished
+from .labelling import label_place
 from .layers import NAMELESS, STAINED, colours_title, goes_by, map_colours
+from .levels import finest
 from .sources import KEY, LayerData, about, known_by
 
 
@@ -34,7 +36,17 @@ def rename_layers(layers: list[Any], old: str, new: str) -> None:
         elif "endmember" in getattr(layer, "features", {}):
             layer.features = _relabelled_features(dict(layer.features), old, new)
             if known["role"] == "anchors":
-                layer.refresh_text()
+                _place_labels(layer, layers)
+
+
+def _place_labels(anchors: Any, layers: list[Any]) -> None:
+    """Put the labels of the anchors where most of them is on the maps: a longer name may want another side."""
+    maps = [finest(layer.data).shape for layer in layers if about(layer)["role"] == "abundance"]
+    if maps:
+        labels, size = list(anchors.features["label"]), float(anchors.size[0])
+        place = label_place(np.asarray(anchors.data), labels, maps[0], size)
+        anchors.text.anchor, anchors.text.translation = place["anchor"], place["translation"]
+    anchors.refresh_text()
 
 
 def recolour_layers(layers: list[Any], name: str, colour: np.ndarray, quantity: str) -> None:

@@ -15,6 +15,7 @@ from ..errors import UnmixError
 from ..writers import write
 from ..writers.commit import commit_bytes
 from .controls import button, combo, menu_button, note
+from .failure import Failure, answered, caught
 from .finished import colours_in
 from .recipe import read_settings
 from .saved_session import saved_form
@@ -138,7 +139,8 @@ class ResultsBox(QWidget):
         if path is None:
             return
         colours = {**colours_in(run.layers), **{pure.name: pure.colour for pure in self.session.endmembers}}
-        self._saving = create_worker(_written, saved_form(run, colours), path, _start_thread=False)
+        result = saved_form(run, colours)
+        self._saving = create_worker(caught(lambda: _written(result, path)), _start_thread=False)
         self._saving.returned.connect(_say_saved)
         self._saving.start()
 
@@ -194,5 +196,6 @@ def _written(result: Any, path: Path) -> str:
     return f"Saved: {path.name}. Open it with File > Open to get everything back."
 
 
-def _say_saved(sentence: str) -> None:
+def _say_saved(answer: str | Failure) -> None:
+    sentence = answered(answer)
     (show_info if sentence.startswith("Saved: ") else show_error)(sentence)

@@ -13,6 +13,7 @@ import xarray as xr
 from napari.qt.threading import create_worker
 
 from ..errors import Cancelled, UnmixError, UnmixWarning
+from .failure import Failure
 from .finished import Finished
 from .layers import Shown, growing_layers, result_layers
 from .overview import Overview
@@ -38,7 +39,7 @@ class Run:
     request : Request
         What to do.
     returned : callable
-        Called in the main thread with `Finished` or `Refused`; not called after `cancel`.
+        Called in the main thread with `Finished`, `Refused` or `Failure`; not called after `cancel`.
     ended : callable
         Called in the main thread when the worker has ended, whatever happened.
     colours : mapping, optional
@@ -48,14 +49,14 @@ class Run:
     def __init__(
         self,
         request: Request,
-        returned: Callable[[Finished | Refused], None],
+        returned: Callable[[Finished | Refused | Failure], None],
         ended: Callable[[], None],
         colours: Mapping[str, Any] | None = None,
     ) -> None:
         self.request = request
         self.run_id = uuid.uuid4().hex[:12]
         self.stage, self.done, self.total = "", 0, 0
-        self.over = self.failed = False
+        self.over = False
         self.growing: list[LayerData] = []
         """The maps as they fill, once the first window of them is finished."""
         self.n_blocks = 0
@@ -107,7 +108,7 @@ class Run:
         source = self.request.source
         return Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
 
-    def __call__(self) -> Finished | Refused | None:
+    def __call__(self) -> Finished | Refused | Failure | None:
         """Do the work, in the worker's thread."""
         try:
             return self._finish()
@@ -115,9 +116,8 @@ class Run:
             return None
         except UnmixError as error:
             return Refused(self.run_id, str(error))
-        except BaseException:
-            self.failed = True
-            raise
+        except Exception as error:  # whatever it is, it is raised again in the window's thread
+            return Failure(error, self.run_id)
         finally:
             self.over = True
 

@@ -10,6 +10,7 @@ from qtpy import QtCore
 from qtpy.QtCore import QObject, QTimer
 
 from .activity import Activity
+from .failure import Failure, answered
 from .finished import Finished
 from .garbage import ShortSearches
 from .pacing import Paced
@@ -178,18 +179,18 @@ class Runner(QObject):
 
     # when it is done
 
-    def _take_answer(self, answer: Finished | Refused) -> None:
+    def _take_answer(self, answer: Finished | Refused | Failure) -> None:
         """Show what a run returned, unless it was let go meanwhile."""
         run = self._active
         if run is None or answer.run_id != run.run_id:
             return
-        if isinstance(answer, Refused):
+        if not isinstance(answer, Finished):
             self._put_back(run)
-            self._let_go()
-            self.refused.emit(answer.reason)
-            return
         self._let_go()
-        self.show(answer)
+        if isinstance(answer, Refused):
+            self.refused.emit(answer.reason)
+        else:
+            self.show(answered(answer))
 
     def _take_shown(self, finished: Finished) -> None:
         session_of(self.viewer).take(finished)
@@ -197,11 +198,8 @@ class Runner(QObject):
         self.changed.emit()
 
     def _take_end(self) -> None:
-        """Forget the threads that have ended; one that failed has no answer, all others have one on its way."""
+        """Forget the threads that have ended."""
         self.runs[:] = [run for run in self.runs if not run.over]
-        if self._active is not None and self._active.failed:
-            self._put_back(self._active)
-            self._let_go()
 
     def _let_go(self) -> None:
         """Be ready for the next run."""

@@ -120,6 +120,7 @@ def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterato
         shown, then = before, Step.HOLD
     else:
         shown = Layer.create(data, _with_memory(keywords if labels is None else _unlabelled(keywords)), kind)
+        yield Step.HOLD
         place = lowest if not keywords.get("visible", True) else len(viewer.layers)
         if before is not None and before in viewer.layers:
             place = viewer.layers.index(before)

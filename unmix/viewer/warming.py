@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from .show import warm_up
 
 _BEGUN: list[bool] = []
 _WAIT_S = 0.05
+_LONGEST_STEP_MS = 30_000
 
 
 def warm(owner: QObject, busy: Callable[[], bool]) -> None:
@@ -37,7 +39,14 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
     _set_up_units()
     worker: Any = create_worker(_steps, busy, _start_thread=False)
     owner.destroyed.connect(worker.quit)
+    atexit.register(_end, worker)
     worker.start()
+
+
+def _end(worker: Any) -> None:
+    """Have all workers stop and wait for them, where a program ends without the event loop that would see to it."""
+    with suppress(RuntimeError):  # one did not stop in time: the program ends all the same
+        worker.await_workers(_LONGEST_STEP_MS)
 
 
 def _steps(busy: Callable[[], bool]) -> Iterator[None]:
@@ -50,7 +59,10 @@ def _steps(busy: Callable[[], bool]) -> Iterator[None]:
             yield
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warm_up(result_layers(run(), Shown("small")))
+            try:
+                warm_up(result_layers(run(), Shown("small")))
+            except RuntimeError:  # a program that ends begins no more threads; what is wrong else, a real run will say
+                return
         yield
 
 

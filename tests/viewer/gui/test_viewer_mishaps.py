@@ -182,6 +182,21 @@ def test_two_viewers_at_once(qtbot, make_napari_viewer, desk, image, slide, mess
     assert not {layer.name for layer in viewer.layers} & {layer.name for layer in other.layers}
 
 
+def test_warming_up_gives_way_to_a_run_and_is_waited_for_at_the_end(qtbot):
+    from napari.qt.threading import create_worker
+
+    from unmix.viewer.warming import _end, _steps
+
+    worker = create_worker(_steps, lambda: True, _start_thread=False)
+    waited = []
+    worker.yielded.connect(waited.append)
+    worker.start()
+    qtbot.waitUntil(lambda: len(waited) > 3, timeout=WAIT_MS)
+    assert worker.is_running
+    _end(worker)
+    assert not worker.is_running
+
+
 def test_an_error_nobody_foresaw_leaves_the_panel_ready(qtbot, desk, image, monkeypatch):
     viewer, panel, _, _ = desk
     add(viewer, image)
