@@ -17,6 +17,8 @@ from ..conventions.spectral_axis import SpectralAxis
 _CHANNELS = ("red", "green", "blue")
 _SPREAD_ALPHA = 70
 _GREY = (128, 128, 128, 55)
+_MARGIN, _NAMED_MARGIN = 0.02, 0.08
+"""How much of the range is left free on either side; the name of a channel needs more, or it is not drawn."""
 
 
 def theme_plot(plot: Any, name: str) -> np.ndarray:
@@ -121,7 +123,7 @@ class SpectraPlot(pg.PlotWidget):
         bottom.setLabel("" if few else "band" if axis is None else axis.label)
         self.set_unit(unit)
         if len(good):
-            margin = 0.02 * max(float(np.ptp(self._x)), 1.0)
+            margin = (_NAMED_MARGIN if few else _MARGIN) * max(float(np.ptp(self._x)), 1.0)
             self.setXRange(float(self._x.min()) - margin, float(self._x.max()) + margin, padding=0)
         self._grey(good[self._order])
 

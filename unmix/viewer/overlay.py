@@ -46,7 +46,9 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step:
     keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **placed, **look}
     keywords |= {"multiscale": isinstance(data, list), **uncached(data)}
     selected = viewer.layers.selection.active
-    made = viewer.add_layer(Layer.create(data, keywords, kind))
+    anchors = overlay(viewer, identity, "anchors") if kind == "labels" else None
+    made = Layer.create(data, keywords, kind)
+    viewer.layers.insert(len(viewer.layers) if anchors is None else viewer.layers.index(anchors), made)
     if selected is not None:
         viewer.layers.selection.active = selected
     return made
