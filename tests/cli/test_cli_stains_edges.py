@@ -11,6 +11,7 @@ import xarray as xr
 from click.testing import CliRunner
 
 from unmix.cli import main
+from unmix.materials.stain_sets import measured_stain_set, stain_set_to_json
 from unmix.synthetic import stained_slide
 
 TISSUE = stained_slide(11, shape=(128, 128)).image.values
@@ -27,10 +28,10 @@ ANSWERED = {
 REFUSED = {"grey": TISSUE[..., :1].repeat(3, axis=2), "one channel": TISSUE[..., 0]}
 
 
-def run(values: np.ndarray, folder: Path) -> tuple[int, str, Path]:
+def run(values: np.ndarray, folder: Path, *more: str) -> tuple[int, str, Path]:
     source, out = folder / "a tile.png", folder / "its stains"
     source.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(values)))
-    done = CliRunner().invoke(main, ["stains", str(source), "--out", str(out), "--format", "netcdf"])
+    done = CliRunner().invoke(main, ["stains", str(source), "--out", str(out), "--format", "netcdf", *more])
     return done.exit_code, done.output, out
 
 
@@ -48,6 +49,24 @@ def test_an_answer_without_nan_that_says_what_it_is(name: str, tmp_path: Path) -
         assert (maps[:, seen] >= 0).all()
         assert (maps[:, seen].max() == 0) == (name == "blank")
     assert imagecodecs.png_decode((out / "figure.png").read_bytes()).max() > 0
+
+
+@pytest.mark.filterwarnings("ignore::unmix.errors.UnmixWarning")
+@pytest.mark.parametrize("kind", ["result.nc", "lab.json"])
+def test_vectors_of_a_result_or_a_stain_set_are_used_as_they_are(kind: str, tmp_path: Path) -> None:
+    lab = measured_stain_set("lab", {"our dab": np.array([0.26, 0.57, 0.78]), "our blue": np.array([0.6, 0.7, 0.3])})
+    (tmp_path / "lab.json").write_text(stain_set_to_json(lab))
+    known, names = lab.matrix, lab.stains
+    if kind == "result.nc":
+        run(TISSUE, tmp_path)
+        (tmp_path / "its stains" / "result.nc").rename(tmp_path / "result.nc")
+        with xr.open_dataset(tmp_path / "result.nc", engine="h5netcdf") as first:
+            known, names = first["endmembers"].values, tuple(first["endmember"].values)
+    _, output, out = run(TISSUE[:64], tmp_path, "--endmembers-from", str(tmp_path / kind), "--overwrite")
+    with xr.open_dataset(out / "result.nc", engine="h5netcdf") as result:
+        assert tuple(result["endmember"].values) == names, output
+        assert result.attrs["stain_flag"] == "given"
+        np.testing.assert_allclose(result["endmembers"].values, known, atol=1e-12)
 
 
 def test_jpeg_noise_keeps_the_stains(tmp_path: Path) -> None:

@@ -28,13 +28,20 @@ _EPILOG = """Examples:
   unmix stains slide.svs --out slide_stains
   unmix stains slide.svs --format ome_zarr --format preview --out slide_zarr
   unmix stains slide.svs --stains hematoxylin,dab --region 0,0,2048,2048 --out stains
+  unmix stains next.svs --endmembers-from first/result.nc --out next_stains
 """
 
 
 @click.command("stains", epilog=_EPILOG)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--stains", default="hematoxylin,eosin", show_default=True, help="Two or three stains, or a set such as H-DAB."
+    "--stains", help="Two or three stains, or a set such as H-DAB.  [default: those given, else hematoxylin,eosin]"
+)
+@click.option(
+    "--endmembers-from",
+    "given_from",
+    type=click.Path(path_type=Path),
+    help="A result.nc or a stain set (JSON): its vectors are used as they are.",
 )
 @click.option("--out", "-o", type=Output(), required=True, help="Folder for the maps, tables and figure.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Image of the pixels to use: zero leaves a pixel out.")
@@ -46,7 +53,8 @@ _EPILOG = """Examples:
 @option_flags("stains")
 def command(
     file: Path,
-    stains: str,
+    stains: str | None,
+    given_from: Path | None,
     out: Path,
     mask: Path | None,
     formats: tuple[str, ...],
@@ -63,7 +71,6 @@ def command(
     """Separate the stains of FILE."""
     options = chosen_options(given, "stains")
     keywords = source_keywords(key, series, level, region)
-    names = stain_names(stains)
     with reported(str(file), debug), scratch_beside(out), engine(workers, scheduler):
         from ..pipeline import separate_stains
         from ..readers import read
@@ -72,9 +79,29 @@ def command(
 
         check_folder(out, file, overwrite)
         reading = {name: options.pop(name) for name in ("quantity", "scale") if name in options}
+        known = None if given_from is None else _given(given_from)
+        names = _names(known) if stains is None else stain_names(stains)
         image = read(file, **keywords, **reading)
         pixels = None if mask is None else read_mask(mask, image)
         with progress_bar() as progress:
-            result = separate_stains(image, names, mask=pixels, progress=progress, **options)
+            result = separate_stains(image, names, stain_matrix=known, mask=pixels, progress=progress, **options)
         print_result(result)
         write_folder(result, image, out, overwrite, formats)
+
+
+def _given(path: Path) -> Any:
+    """Return the stain vectors of a result or of a stain set."""
+    if path.suffix.lower() == ".json":
+        from ..materials.stain_sets import load_stain_set
+
+        return load_stain_set(path)
+    from ..readers.saved_result import open_endmembers
+
+    return open_endmembers(path)
+
+
+def _names(known: Any) -> Any:
+    """Return the stains that are given, in their order; the usual two where none are."""
+    if known is None:
+        return ["hematoxylin", "eosin"]
+    return [str(name) for name in known["endmember"].values] if hasattr(known, "data_vars") else known
