@@ -10,6 +10,9 @@ import numpy as np
 from ..blocks import sample_positions
 from .stain_plane import Corners
 
+CornersOf = Callable[[np.ndarray], Corners]
+"""Finds the corners of densities (n, 3), in the order of the stains."""
+
 MOVED_DEGREES = 6.0
 PARTS = 4
 REGION_PIXELS = 12_000
@@ -28,7 +31,7 @@ def deciding_region(
     density: np.ndarray,
     positions: np.ndarray,
     width: int,
-    corners_of: Callable[[np.ndarray], Corners],
+    corners_of: CornersOf,
     narrowest: float,
 ) -> Region | None:
     """Return the quarter of the height or the width without which the corners move farthest; None where none is tried.

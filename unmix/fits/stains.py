@@ -20,7 +20,7 @@ from .stain_naming import angles_to_references, best_order, misfit, naming_margi
 from .stain_noise import colour_scatter, density_noise, less_noise, noise_within_scatter, weights_at_scatter
 from .stain_plane import Corners, find_corners, find_edges, smallest_angle
 from .stain_refine import Refined, refine_stain_vectors
-from .stain_regions import MOVED_DEGREES, deciding_region
+from .stain_regions import MOVED_DEGREES, CornersOf, deciding_region
 from .stain_tissue import LEAST_PIXELS, Tissue, tissue_pixels
 
 ONE_STAIN_DEGREES = 12.0
@@ -119,7 +119,7 @@ def find_stain_vectors(
     """
     chosen = fittable(stains)
     tissue = tissue_pixels(image, rule, chosen, options, progress)
-    fit = fit_tissue(tissue, chosen, options)
+    fit = fit_tissue(tissue, chosen, options, progress)
     row, col = _nearest_pixels(fit, tissue, image.sizes["x"])
     return Endmembers(
         spectra=rule.widen(fit.vectors),
@@ -132,13 +132,14 @@ def find_stain_vectors(
     )
 
 
-def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options) -> StainFit:
+def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options, progress: Progress | None = None) -> StainFit:
     """Fit the vectors of a stain set's stains to tissue pixels, of one slide or of several; warn where in doubt."""
-    fit = _fit(tissue.density, chosen.matrix, options, tissue.light_noise)
+    corners_of = _corner_finder(chosen.matrix, progress)
+    fit = _fit(tissue.density, chosen.matrix, options, tissue.light_noise, corners_of)
     instead = _better_named(fit.vectors, chosen) if fit.flag == "none" else None
     if instead is not None:
         fit = replace(fit, flag="other stains likely", notes={**fit.notes, "instead": instead})
-    fit = _doubted_where_a_part_decides(fit, tissue, chosen.matrix)
+    fit = _doubted_where_a_part_decides(fit, tissue, corners_of)
     if fit.flag != "none":
         warnings.warn(_explanation(fit, tissue, chosen), UnmixWarning, stacklevel=3)
     return replace(fit, notes=_notes(fit, tissue, chosen))
@@ -153,32 +154,50 @@ def fittable(stains: str | tuple[str, ...] | StainSet) -> StainSet:
     return chosen
 
 
-def _fit(density: np.ndarray, references: np.ndarray, options: Options, light_noise: np.ndarray | None) -> StainFit:
+def _fit(
+    density: np.ndarray,
+    references: np.ndarray,
+    options: Options,
+    light_noise: np.ndarray | None,
+    corners_of: CornersOf,
+) -> StainFit:
     """Fit the vectors, or say with a flag why published ones stand in."""
     none = np.zeros(len(references), np.int64)
     if len(density) < LEAST_PIXELS:
         return StainFit(references, none, "too little tissue", {})
-    corners = _corners(density, references)
+    corners = corners_of(density)
     if len(references) == 2:
         if corners.width_degrees < ONE_STAIN_DEGREES:
             return _one_stain(density, references, corners)
-        return _doubted_where_pale(_refined(density, references, corners, options, light_noise), density, references)
+        refined = _refined(density, references, corners, options, light_noise, corners_of)
+        return _doubted_where_pale(refined, density, references)
     if corners.width_degrees < CORNERS_TOO_CLOSE_DEGREES:
         return StainFit(references, none, "stains too close", {"hull_width_degrees": corners.width_degrees})
-    return _refined(density, references, corners, options, light_noise)
+    return _refined(density, references, corners, options, light_noise, corners_of)
 
 
-def _corners(density: np.ndarray, references: np.ndarray) -> Corners:
-    """Find the corners of the colours, in the order of the references."""
-    if len(references) == 2:
-        return find_edges(density, references)
-    corners = find_corners(density)
-    order = best_order(corners.vectors, references)
-    return replace(corners, vectors=corners.vectors[order], counts=corners.counts[order])
+def _corner_finder(references: np.ndarray, progress: Progress | None) -> CornersOf:
+    """Return what finds the corners of colours, in the order of the references; every search can be cancelled."""
+
+    def corners_of(density: np.ndarray) -> Corners:
+        if progress is not None:
+            progress("fit", 0, 1)
+        if len(references) == 2:
+            return find_edges(density, references)
+        corners = find_corners(density)
+        order = best_order(corners.vectors, references)
+        return replace(corners, vectors=corners.vectors[order], counts=corners.counts[order])
+
+    return corners_of
 
 
 def _refined(
-    density: np.ndarray, references: np.ndarray, corners: Corners, options: Options, noise: np.ndarray | None
+    density: np.ndarray,
+    references: np.ndarray,
+    corners: Corners,
+    options: Options,
+    noise: np.ndarray | None,
+    corners_of: CornersOf,
 ) -> StainFit:
     pixels = _strided(density, corners)
     scatter = colour_scatter(pixels, corners.vectors)
@@ -197,7 +216,7 @@ def _refined(
         )
 
     def again(noisier: np.ndarray) -> np.ndarray:
-        corners = _corners(noisier, references)
+        corners = corners_of(noisier)
         return refine(_strided(noisier, corners), corners.vectors).vectors
 
     refined = refine(pixels, corners.vectors)
@@ -236,14 +255,12 @@ def _doubted_where_pale(fit: StainFit, density: np.ndarray, references: np.ndarr
     return replace(fit, flag="one stain likely", notes=notes | {"present": present})
 
 
-def _doubted_where_a_part_decides(fit: StainFit, tissue: Tissue, references: np.ndarray) -> StainFit:
+def _doubted_where_a_part_decides(fit: StainFit, tissue: Tissue, corners_of: CornersOf) -> StainFit:
     """Flag vectors that hang on a quarter of the picture; of pixels of several pictures nothing is said."""
     if fit.flag != "none" or not tissue.width:
         return fit
-    narrowest = ONE_STAIN_DEGREES if len(references) == 2 else CORNERS_TOO_CLOSE_DEGREES
-    region = deciding_region(
-        tissue.density, tissue.positions, tissue.width, lambda density: _corners(density, references), narrowest
-    )
+    narrowest = ONE_STAIN_DEGREES if len(fit.vectors) == 2 else CORNERS_TOO_CLOSE_DEGREES
+    region = deciding_region(tissue.density, tissue.positions, tissue.width, corners_of, narrowest)
     if region is None:
         return fit
     flag = "one part decides" if region.moved > MOVED_DEGREES else "none"
