@@ -53,6 +53,8 @@ def tissue_pixels(
     for n_sample in (int(_FIRST_SAMPLE * wanted), _SECOND_SAMPLE * wanted):
         values, positions = sample_pixels(image, n_sample, threads=options.threads, progress=progress)
         density = rule(values).astype(np.float64)
+        if progress is not None:
+            progress("fit", 0, 1)
         kept, counts = gate_pixels(density, _clipped(values[:, rule.good], rule), chosen.variant_vectors)
         if len(kept) >= _ENOUGH * wanted or n_sample >= n_pixels:
             break
