@@ -126,12 +126,8 @@ def _solve_by_tables(F, left, codes, programme, A):
     f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
     for place in range(len(left)):
         i, code = left[place], codes[place]
-        if not np.isfinite(F[r + 1, place]):
-            for k in range(r):
-                A[i, k] = np.nan
+        if not _taken(F, place, f, A[i]):
             continue
-        for k in range(r):
-            f[k] = F[k, place]
         summed = constraint == SUM_TO_ONE
         if most > 0:
             solve_best_subset(G, f, T, t, T1, t1, most, not summed, constraint != NON_NEGATIVE, z, np.empty(r))
@@ -153,6 +149,17 @@ def _solve_by_tables(F, left, codes, programme, A):
 
 
 @kernel
+def _taken(F, place, f, a):
+    """Take a column of F into f; where it is not finite, fill the abundances `a` with NaN and return False."""
+    finite = np.isfinite(F[len(f) + 1, place])
+    for k in range(len(f)):
+        f[k] = F[k, place]
+        if not finite:
+            a[k] = np.nan
+    return finite
+
+
+@kernel
 def _solve_slowly(G, f, summed, z):
     """Fill `z` by the active set and return all indices; apart, so that the loop that hardly needs it stays small."""
     r = len(f)
@@ -169,12 +176,9 @@ def _solve_without_tables(F, left, Z, programme, A):
     passive, L = np.empty(r, np.bool_), np.empty((r, r))
     for place in range(len(left)):
         i = left[place]
-        if not np.isfinite(F[r + 1, place]):
-            for k in range(r):
-                A[i, k] = np.nan
+        if not _taken(F, place, f, A[i]):
             continue
         for k in range(r):
-            f[k] = F[k, place]
             passive[k] = Z[k, i] >= 0.0
         summed = constraint == SUM_TO_ONE
         if not summed:
