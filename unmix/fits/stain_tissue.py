@@ -59,8 +59,6 @@ def tissue_pixels(
         if len(kept) >= _ENOUGH * wanted or n_sample >= n_pixels:
             break
     _refuse_grey(values[:, rule.good], density, counts)
-    if progress is not None:
-        progress("fit", 0, 1)
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
     noise = _noise(values[:, rule.good], rule)
