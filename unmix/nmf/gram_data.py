@@ -19,7 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
-_STRIP_BYTES = 400_000
+_STRIP_BYTES = 800_000
 _SAMPLE = 20_000
 _LANES = 512
 _PARTS = 8
