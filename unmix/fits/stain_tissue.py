@@ -14,6 +14,7 @@ from ..light.additive import Additive
 from ..light.beer_lambert import full_scale
 from ..light.white_point import glass_noise
 from ..materials.stain_sets import StainSet
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..sampling import sample_pixels
 from .stain_gates import LARGEST_DENSITY, LEAST_DENSITY, gate_pixels
@@ -40,6 +41,7 @@ class Tissue:
     width: int = 0
 
 
+@one_blas_thread()  # products of three columns: more threads only spin
 def tissue_pixels(
     image: xr.DataArray, rule: Additive, chosen: StainSet, options: Options, progress: Progress | None = None
 ) -> Tissue:
