@@ -133,7 +133,7 @@ def _steadier_normal(density: np.ndarray, norm: np.ndarray, principal: np.ndarra
     around = np.linalg.svd(_unit(np.median(direction, axis=0))[None, :])[2][1:]
     turn = np.pi * np.arange(TURNS) / TURNS
     normals = np.vstack([principal, np.cos(turn)[:, None] * around[0] + np.sin(turn)[:, None] * around[1]])
-    off = np.abs(normals @ direction.T)
+    off = np.abs(normals.astype(np.float32) @ direction.T.astype(np.float32))
     shared = int(SHARED * (len(direction) - 1))
     spread = _degrees(np.partition(off, shared, axis=1)[:, shared])
     best = int(np.argmin(spread))
