@@ -13,6 +13,7 @@ from ..errors import OptionError, UnmixWarning
 from ..light.additive import Additive
 from ..materials.stain_sets import StainSet, stain_set
 from ..materials.stains import reference_vectors
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..result import Endmembers
 from .stain_findings import CORNERS_TOO_CLOSE_DEGREES, ONE_STAIN_DEGREES, StainFit, explanation, notes_of
@@ -114,6 +115,7 @@ def find_stain_vectors(
     )
 
 
+@one_blas_thread()  # products of three columns: more threads only spin
 def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options, progress: Progress | None = None) -> StainFit:
     """Fit the vectors of a stain set's stains to tissue pixels, of one slide or of several; warn where in doubt."""
     corners_of = _corner_finder(chosen.matrix, progress)

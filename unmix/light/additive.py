@@ -13,6 +13,7 @@ import xarray as xr
 from ..errors import DataError, OptionError, UnmixWarning
 from .bands import good_band_index
 from .beer_lambert import count_clipped, to_optical_density
+from .channels import in_any_channel
 from .white_point import WhitePoint, estimate_white_point
 
 
@@ -130,7 +131,7 @@ def _known_white_point(image: xr.DataArray, n_bands: int, given: tuple[float, ..
 
 def _count_negative_light(sample: np.ndarray) -> int:
     """Return how many pixels (n, n_bands) have a channel below zero, which no camera records; warn where there are."""
-    negative = int((sample < 0).any(axis=-1).sum()) if sample.dtype.kind in "if" else 0
+    negative = int(in_any_channel(sample < 0).sum()) if sample.dtype.kind in "if" else 0
     if negative:
         warnings.warn(
             f"{negative} of {len(sample)} sampled pixels hold light below zero (the least is {np.nanmin(sample):.4g}) "

@@ -14,6 +14,7 @@ import xarray as xr
 from ..blocks import Block, Progress, load_block, map_blocks, sample_positions
 from ..image import as_image, pixel_size
 from ..light.beer_lambert import optical_density_table
+from ..light.channels import in_all_channels
 from ..light.white_point import estimate_white_point
 from ..readers.pyramid import Pyramid, pixels_of, pyramid_of
 from ..result import Endmembers
@@ -129,7 +130,7 @@ def _tissue(overview: np.ndarray) -> np.ndarray:
     flat = overview.reshape(-1, 3)
     sample = flat[sample_positions(len(flat), _WHITE_SAMPLE)]
     white = estimate_white_point(sample).values
-    bright = sample[(sample >= _BRIGHT * white).all(axis=1)]
+    bright = sample.compress(in_all_channels(sample >= _BRIGHT * white), axis=0)
     if len(bright) < _LEAST_GLASS * len(sample):
         return np.ones(overview.shape[:2], bool)
     glass = np.array([np.bincount(channel).argmax() for channel in bright.T], np.float64)
