@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..errors import DataError, UnmixWarning
+from ..errors import DataError, warn
 from ..light.channels import least_channel
 from .stain_gates import BRIGHTER_THAN_WHITE, LARGEST_DENSITY, LEAST_DENSITY
 
@@ -68,10 +66,8 @@ def single_stain_vector(density: np.ndarray) -> np.ndarray:
         kept = off <= limit
     mixed = float(np.mean(off > MIXED_DEGREES))
     if mixed > MIXED_SHARE:
-        warnings.warn(
+        warn(
             f"{mixed:.0%} of the stained pixels are more than {MIXED_DEGREES:g} degrees from their common colour: the "
-            "region may hold several stains. Draw it where there is one.",
-            UnmixWarning,
-            stacklevel=2,
+            "region may hold several stains. Draw it where there is one."
         )
     return vector

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from ..blocks import Progress, sample_positions
-from ..errors import OptionError, UnmixWarning
+from ..errors import OptionError, warn
 from ..light.additive import Additive
 from ..materials.stain_sets import StainSet, stain_set
 from ..materials.stains import reference_vectors
@@ -125,7 +124,7 @@ def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options, progress: Pro
         fit = replace(fit, flag="other stains likely", notes={**fit.notes, "instead": instead})
     fit = _doubted_where_a_part_decides(fit, tissue, corners_of)
     if fit.flag != "none":
-        warnings.warn(explanation(fit, tissue, chosen), UnmixWarning, stacklevel=3)
+        warn(explanation(fit, tissue, chosen))
     return replace(fit, notes=notes_of(fit, tissue, chosen))
 
 
