@@ -250,7 +250,9 @@ def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
     if n_sample >= n_pixels:
         return np.arange(n_pixels)
     k = np.arange(n_sample, dtype=np.float64)
-    positions = np.floor((k + np.mod(k * _GOLDEN, 1.0)) * (n_pixels / n_sample)).astype(np.int64)
+    jitter = k * _GOLDEN
+    jitter -= np.floor(jitter)
+    positions = ((k + jitter) * (n_pixels / n_sample)).astype(np.int64)
     positions = np.minimum(positions, n_pixels - 1)  # ascending, because the jitter is less than a step
     return positions[np.concatenate([[True], np.diff(positions) > 0])]
 
