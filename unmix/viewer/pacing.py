@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
+from qtpy import QtCore
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
@@ -17,7 +18,7 @@ _DRAW_MS, _PAUSE_MS = 2, 8
 class Paced(QObject):
     """Steps taken one at a time, with everything else the window has to do in between.
 
-    What a step changes is drawn in a turn of its own: step and drawing together take longer than one ought to wait.
+    What a step changes is drawn in turns of its own: step and drawing together take longer than one ought to wait.
 
     Parameters
     ----------
@@ -29,9 +30,9 @@ class Paced(QObject):
         super().__init__(parent)
         self._steps: Iterator[Step] = iter(())
         self._done: Callable[[], None] = _nothing
-        self._busy = False
+        self._busy, self._then = False, Step.DRAW
         self._timer = after(self, _PAUSE_MS, self._step)
-        self._drawing: QTimer | None = None
+        self._drawing: Drawing | None = None
 
     @property
     def busy(self) -> bool:
@@ -39,24 +40,25 @@ class Paced(QObject):
         return self._busy
 
     def start(self, steps: Iterator[Step], done: Callable[[], None]) -> None:
-        """Take `steps`, then call `done`; steps that were still to come are dropped."""
-        self._steps, self._done, self._busy = steps, done, True
+        """Take `steps` from the next turn on, then call `done`; of those before, only what has begun is ended."""
+        self._steps, self._done, self._busy = chain(_ending(self._steps, self._then), steps), done, True
         self._find_window()
-        self._step()
+        self._timer.start()
 
     def stop(self) -> None:
         """Take no more steps."""
         self._timer.stop()
-        self._steps, self._busy = iter(()), False
+        self._steps, self._busy, self._then = iter(()), False, Step.DRAW
 
     def _step(self) -> None:
         """Take a step; the next one is due once this one is drawn, or soon where it is not to be drawn by itself."""
         if not self._busy:
             return
-        self._hold_drawing()
-        then = Step.DRAW
+        if self._drawing is not None:
+            self._drawing.hold()
+        self._then = Step.DRAW
         try:
-            then = next(self._steps)
+            self._then = next(self._steps)
         except StopIteration:
             self.stop()
             self._done()
@@ -64,39 +66,75 @@ class Paced(QObject):
             self.stop()
             raise
         finally:
-            (self._timer if then is Step.HOLD or self._drawing is None else self._drawing).start()
+            if self._then is Step.DRAW and self._drawing is not None:
+                self._drawing.start()
+            else:
+                self._timer.start()
 
     def _find_window(self) -> None:
-        """Find the window all this is in; the timer that draws belongs to it and outlives what is docked in it."""
+        """Find the window all this is in; what draws belongs to it and outlives what is docked in it."""
         above: Any = self.parent()
         while above.parent() is not None:
             above = above.parent()
         if isinstance(above, QMainWindow) and (self._drawing is None or self._drawing.parent() is not above):
-            window = weakref.ref(above)
-            self._drawing = after(above, _DRAW_MS, lambda: _draw(window()))
-            self._drawing.timeout.connect(self._timer.start)
+            self._drawing = Drawing(above)
+            self._drawing.done.connect(self._timer.start)
             self.destroyed.connect(self._drawing.start)
 
-    def _hold_drawing(self) -> None:
-        """Let the window draw nothing slow until the step is done."""
-        if self._drawing is not None:
-            for widget in _slow_to_draw(self._drawing.parent()):
-                widget.setUpdatesEnabled(False)
+
+def _ending(steps: Iterator[Step], then: Step) -> Iterator[Step]:
+    """Take the steps that end what was begun."""
+    if then is Step.GO_ON:
+        for step in steps:
+            yield step
+            if step is not Step.GO_ON:
+                return
 
 
-def _draw(window: Any) -> None:
-    """Draw what was held; the canvas at once, before anything else can hold it again."""
-    for widget in _slow_to_draw(window):
-        widget.setUpdatesEnabled(True)
-    window.centralWidget().repaint()
+class Drawing(QObject):
+    """What is slow to draw in a window: held, and then drawn in two turns, first the canvas, then what is left of it.
 
+    Parameters
+    ----------
+    window : QMainWindow
+        Of napari: the canvas in the middle, on its left the docks with the list of layers and their controls.
+    """
 
-def _slow_to_draw(window: Any) -> list[Any]:
-    """Return the widget with the canvas, and the docks beside it with the list of layers and their controls."""
-    left = Qt.DockWidgetArea.LeftDockWidgetArea
-    docks = window.findChildren(QDockWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
-    docks = [dock for dock in docks if window.dockWidgetArea(dock) == left]
-    return [window.centralWidget(), *docks]
+    done: Any = QtCore.Signal()  # type: ignore[attr-defined, unused-ignore]
+    """All is drawn, or about to be."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._canvas, self._docks = after(self, _DRAW_MS, self._draw_canvas), after(self, _DRAW_MS, self._draw_docks)
+
+    def hold(self) -> None:
+        """Draw none of it until told to."""
+        for widget in (self._window().centralWidget(), *self._left_docks()):
+            widget.setUpdatesEnabled(False)
+
+    def start(self) -> None:
+        """Draw what was held, soon."""
+        self._canvas.start()
+
+    def _draw_canvas(self) -> None:
+        """Draw the canvas at once, before anything else can hold it again."""
+        canvas = self._window().centralWidget()
+        canvas.setUpdatesEnabled(True)
+        canvas.repaint()
+        self._docks.start()
+
+    def _draw_docks(self) -> None:
+        for dock in self._left_docks():
+            dock.setUpdatesEnabled(True)
+        self.done.emit()
+
+    def _window(self) -> Any:
+        return self.parent()
+
+    def _left_docks(self) -> list[Any]:
+        window, left = self._window(), Qt.DockWidgetArea.LeftDockWidgetArea
+        docks = window.findChildren(QDockWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return [dock for dock in docks if window.dockWidgetArea(dock) == left]
 
 
 def after(parent: QObject, pause_ms: int, what: Callable[[], object]) -> QTimer:

@@ -27,7 +27,7 @@ from .settings import default_options
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
 from .view import add_view
-from .warming import warm
+from .warming import warm, write_ahead
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -56,6 +56,7 @@ class UnmixPanel(PanelControls):
         self._list_layers()
         bind_keys(self.viewer, self)
         warm(self, lambda: self.runner.busy)
+        write_ahead(self.viewer)
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)

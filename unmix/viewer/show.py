@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .insertion import Insertion
 from .layers import goes_by
 from .levels import finest
 from .sources import KEY, LayerData, about, known_by
@@ -16,17 +17,18 @@ from .sources import KEY, LayerData, about, known_by
 RUN_ROLES = ("abundance", "anchors", "dominant", "residual", "brightness")
 """Roles of the layers a run makes; the next run of the same source updates them."""
 
-_NEW_LETTERS = 8
+_NEW_LETTERS = 4
 
 _LOOK = ("contrast_limits", "colormap", "face_color", "features", "text", "size")
 _PLACE = ("scale", "translate", "units", "axis_labels", "rotate", "shear", "affine")
 
 
 class Step(Enum):
-    """What follows a step of showing layers: the canvas is drawn, or held for the steps that follow at once."""
+    """What follows a step of showing layers: it is drawn, or held for the next one, or is but begun and must go on."""
 
     DRAW = "draw"
     HOLD = "hold"
+    GO_ON = "go on"
 
 
 def show_layers(viewer: Any, layers: list[LayerData], source: Any = None) -> None:
@@ -46,15 +48,12 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     source : napari layer, optional
         Hidden when its maps appear for the first time, so that they are seen and not mixed with it.
     """
-    earlier = {_place_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
+    earlier = {_key_of(about(layer)): layer for layer in layers_of_run(viewer, layers)}
     if not earlier and source is not None:
         source.visible = False
         yield Step.HOLD
-    shown = [layer for layer in layers if layer[1].get("visible", True)]
-    hidden = [layer for layer in layers if not layer[1].get("visible", True)]
-    first = min((viewer.layers.index(layer) for layer in earlier.values()), default=len(viewer.layers))
-    for one in shown + hidden[::-1]:
-        yield from _putting(viewer, earlier.pop(_place_of(known_by(one)), None), one, first)
+    for one in _in_order_of_showing(layers):
+        yield from _putting(viewer, earlier.pop(_key_of(known_by(one)), None), one, layers)
     for layer in earlier.values():
         if layer in viewer.layers:
             viewer.layers.remove(layer)
@@ -98,7 +97,7 @@ def _made_from(layer: Any, layers: list[LayerData]) -> bool:
     return known.get("role") in RUN_ROLES and known.get("source_id") in same
 
 
-def _place_of(known: dict[str, Any]) -> tuple[str, str]:
+def _key_of(known: dict[str, Any]) -> tuple[str, str]:
     return known["role"], known["endmember"]
 
 
@@ -109,56 +108,98 @@ def _with_memory(keywords: dict[str, Any]) -> dict[str, Any]:
     return {**keywords, "metadata": {**keywords["metadata"], KEY: known}}
 
 
-def _putting(viewer: Any, before: Any, layer: LayerData, lowest: int) -> Iterator[Step]:
+def _in_order_of_showing(layers: list[LayerData]) -> list[LayerData]:
+    """Return what is seen, then what is hidden.
+
+    Points follow the first map: napari makes what it draws them with when it first does, and then draws all layers
+    there are, of which there are few yet.
+    """
+    shown = [layer for layer in layers if layer[1].get("visible", True)]
+    hidden = [layer for layer in layers if not layer[1].get("visible", True)]
+    points, maps = [[one for one in shown if (one[2] == "points") is wanted] for wanted in (True, False)]
+    return maps[:1] + points + maps[1:] + hidden[::-1]
+
+
+def _place_among(viewer: Any, layer: LayerData, layers: list[LayerData]) -> int:
+    """Return where a layer goes: right upon the next lower one of its run, or else under the next higher one."""
+    there = {_key_of(about(one)): place for place, one in enumerate(viewer.layers) if _made_from(one, layers)}
+    order = [_key_of(known_by(one)) for one in layers]
+    here = order.index(_key_of(known_by(layer)))
+    lower = [there[key] for key in order[:here] if key in there]
+    higher = [there[key] for key in order[here + 1 :] if key in there]
+    return lower[-1] + 1 if lower else higher[0] if higher else len(viewer.layers)
+
+
+def _putting(viewer: Any, before: Any, layer: LayerData, layers: list[LayerData]) -> Iterator[Step]:
     """Give the layer that was shown before its new values, or make a new one, insert it, and write its labels."""
     from napari.layers import Layer
 
     data, keywords, kind = layer
     labels = keywords.get("features", {}).get("label")
+    if labels is not None:
+        keywords = _labelled_as(before, keywords)
     if before is not None and before in viewer.layers and _fits(before, keywords):
         _update(before, data, keywords)
         shown, then = before, Step.HOLD
     else:
-        shown = Layer.create(data, _with_memory(keywords if labels is None else _unlabelled(keywords)), kind)
+        shown = Layer.create(data, _with_memory(keywords), kind)
         yield Step.HOLD
-        place = lowest if not keywords.get("visible", True) else len(viewer.layers)
+        place = _place_among(viewer, layer, layers)
         if before is not None and before in viewer.layers:
             place = viewer.layers.index(before)
             viewer.layers.remove(before)
-        _insert_unselected(viewer.layers, place, shown)
+        yield from _inserting(viewer.layers, place, shown)
         then = Step.DRAW if shown.visible else Step.HOLD
     yield then
     if labels is not None:
         yield from _labelling(viewer, shown, labels)
 
 
-def _insert_unselected(layers: Any, place: int, layer: Any) -> None:
-    """Insert a layer and leave the selection as it is: building the controls of a layer takes longer than the layer."""
-    before = set(layers.selection)
-    with layers.selection.events.blocker_all():
-        layers.insert(place, layer)
-        layers.selection.clear()
-        layers.selection.update(before)
+def _inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
+    """Insert a layer, and have each widget that listens do its part in a step of its own."""
+    insertion = Insertion(layers, place, layer)
+    try:
+        while not insertion.finished:
+            yield Step.GO_ON
+            insertion.tell_one()
+    finally:
+        insertion.finish()
 
 
-def _unlabelled(keywords: dict[str, Any]) -> dict[str, Any]:
-    features = keywords["features"]
-    return {**keywords, "features": {**features, "label": [""] * len(features["label"])}}
+def _labelled_as(layer: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords with as much of the labels as a layer has already."""
+    labels = keywords["features"]["label"]
+    there = list(layer.features.get("label", [])) if layer is not None else []
+    there += [""] * len(labels)
+    kept = [old if label.startswith(old) else "" for label, old in zip(labels, there, strict=False)]
+    return {**keywords, "features": {**keywords["features"], "label": kept}}
 
 
 def _labelling(viewer: Any, layer: Any, labels: list[str]) -> Iterator[Step]:
-    """Write the labels of points, a few at each step: a window takes some time to draw a letter that is new."""
-    known: set[str] = set()
-    for n_written in range(1, len(labels) + 1):
-        known |= set(labels[n_written - 1])
-        if n_written < len(labels) and len(known | set(labels[n_written])) <= _NEW_LETTERS:
-            continue
-        if layer not in viewer.layers or list(layer.features["label"]) == labels:
+    """Write the labels of points, a few letters at each step: a window takes some time to draw a letter that is new."""
+    for written in _in_pieces(labels):
+        there = list(layer.features["label"])
+        if layer not in viewer.layers or there == labels:
             return
-        layer.features = {**dict(layer.features), "label": [*labels[:n_written], *[""] * (len(labels) - n_written)]}
+        layer.features = {
+            **dict(layer.features),
+            "label": [max(pair, key=len) for pair in zip(there, written, strict=True)],
+        }
         layer.refresh_text()
-        known.clear()
         yield Step.DRAW
+
+
+def _in_pieces(labels: list[str]) -> Iterator[list[str]]:
+    """Return the labels as they are written, with a few letters that are new each time."""
+    written, known, new = [""] * len(labels), set[str](), set[str]()
+    for place, label in enumerate(labels):
+        for end, letter in enumerate(label, 1):
+            if letter not in known | new and len(new) == _NEW_LETTERS:
+                yield list(written)
+                known, new = known | new, set()
+            new |= {letter} - known
+            written[place] = label[:end]
+    yield written
 
 
 def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:

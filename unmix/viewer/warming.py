@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from ..pipeline import separate_stains, unmix
 from .layers import Shown, result_layers
@@ -21,6 +21,7 @@ from .show import warm_up
 _BEGUN: list[bool] = []
 _WAIT_S = 0.05
 _LONGEST_STEP_MS = 30_000
+_BLANK, _WRITTEN_MS = " ", 1_000
 
 
 def warm(owner: QObject, busy: Callable[[], bool]) -> None:
@@ -41,6 +42,20 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
     owner.destroyed.connect(worker.quit)
     atexit.register(_end, worker)
     worker.start()
+
+
+def write_ahead(viewer: Any) -> None:
+    """Have the window draw a text nobody sees: with its first one napari makes the ten letters that it measures by."""
+    text = viewer.canvas.overlays.text
+    if text.visible or text.text:
+        return
+    text.text, text.visible = _BLANK, True
+
+    def wipe() -> None:
+        if text.text == _BLANK:
+            text.text, text.visible = "", False
+
+    QTimer.singleShot(_WRITTEN_MS, wipe)
 
 
 def _end(worker: Any) -> None:
