@@ -19,7 +19,6 @@ import xarray as xr
 
 from ..scratch import ScratchFile, room_for
 from ..stores.slide_maps import SlideView, shifted, view_behind
-from .tile_deflate import deflated
 
 PER_CONCENTRATION = 64
 """Value of a pixel of concentration one."""
@@ -29,6 +28,7 @@ _SMALLEST = 1024
 _FIELD_LEVELS = 3
 _FIELD = TILE << (_FIELD_LEVELS - 1)
 _IN_MEMORY = 64_000_000
+_DEFLATE_LEVEL = 1
 
 
 class TilePyramid:
@@ -70,7 +70,9 @@ class TilePyramid:
             self.n_beyond += n
 
     def _append(self, differences: np.ndarray) -> tuple[int, int, int]:
-        encoded = np.frombuffer(deflated(differences), np.uint8)
+        from isal import isal_zlib
+
+        encoded = np.frombuffer(isal_zlib.compress(differences, _DEFLATE_LEVEL), np.uint8)
         with self._lock:
             offset, self._end = self._end, self._end + len(encoded)
         self._file.write(encoded, offset)
@@ -123,7 +125,7 @@ def _put_tiles(
     window: tuple[slice, slice],
 ) -> None:
     """Put the tiles of a part of a level that begins at a row and a column."""
-    from .deflate_kernels import differ
+    from .byte_kernels import differ
 
     rows, columns = (-(-(span.stop - span.start) // (TILE << level)) for span in window)
     differences = np.empty((TILE, TILE), np.uint8)
