@@ -159,7 +159,7 @@ def solutions_with_all(R: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def tables_for(G: np.ndarray, constraint: str, use_table: bool) -> tuple[Table, Table]:
     """Return the tables without and with sum one, as far as the constraint needs them."""
-    from .quadratic import pivot_table
+    from .pivot_tables import pivot_table
 
     none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
     use_table = use_table and constraint != "unconstrained"
@@ -258,16 +258,19 @@ def _warn_if_alike(E: np.ndarray, constraint: str, names: Sequence[str] | None) 
     if len(E) > E.shape[1] + (constraint == "sum_to_one"):
         warn(f"{len(E)} endmembers in {E.shape[1]} bands: many shares fit equally well; give fewer endmembers.")
     norms = np.linalg.norm(E, axis=1)
-    unit = E[norms > 0] / norms[norms > 0, None]
+    lit = np.flatnonzero(norms > 0)
+    unit = E[lit] / norms[lit, None]
     if len(unit) < 2:
         return
-    angles = np.arccos(np.clip(unit @ unit.T, -1, 1)) + 10 * np.eye(len(unit))
-    i, j = np.unravel_index(np.argmin(angles), angles.shape)
-    condition = np.linalg.cond(unit)
-    every = [str(n) for n in names] if names is not None else [f"endmember {k + 1}" for k in range(len(E))]
-    labels = [every[k] for k in np.flatnonzero(norms > 0)]
-    if angles[i, j] < _ANGLE_LIMIT:
-        apart = f"{labels[i]} and {labels[j]} are {np.degrees(angles[i, j]):.2g} degrees apart"
+    cosines = unit @ unit.T
+    least, *_, most = np.linalg.eigvalsh(cosines)
+    np.fill_diagonal(cosines, -np.inf)
+    i, j = divmod(int(cosines.argmax()), len(unit))
+    angle = np.arccos(min(cosines[i, j], 1.0))
+    if angle < _ANGLE_LIMIT:
+        one, other = (f"endmember {lit[k] + 1}" if names is None else str(names[lit[k]]) for k in (i, j))
+        apart = f"{one} and {other} are {np.degrees(angle):.2g} degrees apart"
         warn(f"{apart}: their shares cannot be told apart, only their sum.")
-    elif condition > _CONDITION_LIMIT:
+    elif len(unit) <= E.shape[1] and most > _CONDITION_LIMIT**2 * least:
+        condition = np.sqrt(most / max(least, np.finfo(float).eps * most))
         warn(f"the endmembers are nearly dependent (condition {condition:.1e}): shares may be far off.")

@@ -16,50 +16,6 @@ TABLE_LIMIT = 10
 _DUAL_TOLERANCE = 1e-12
 
 
-def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for every passive set, the T and t that map f to z = f T + t: abundances inside the set, slacks outside.
-
-    The slack of an index outside is its gradient, (G a - f)_i, with the multiplier of the sum where there is one: the
-    set is optimal where no z is negative.
-
-    Parameters
-    ----------
-    G : ndarray of float64, shape (r, r)
-        Gram matrix of the endmembers, r at most `TABLE_LIMIT`.
-    summed : bool
-        Whether sum(a) = 1 holds.
-
-    Returns
-    -------
-    T : ndarray, shape (2**r, r, width)
-        ``width`` is r rounded up to a multiple of four; columns beyond r are zero.
-    t : ndarray, shape (2**r, width)
-    """
-    r, width = len(G), _padded(len(G))
-    size = np.sqrt(np.outer(np.diag(G), np.diag(G)))
-    member = ((np.arange(1 << r)[:, None] >> np.arange(r)) & 1).astype(bool)
-    within = member[:, :, None] & member[:, None, :]
-    P = np.linalg.inv(np.where(within, G / size, np.eye(r))) * within / size
-    c = np.zeros((1 << r, r))
-    if summed:
-        column = P[1:].sum(axis=2)
-        c[1:] = column / column.sum(axis=1, keepdims=True)
-        P[1:] -= column[:, :, None] * c[1:, None, :]
-    slope, level = G @ P - np.eye(r), c @ G
-    if summed:
-        share = member[1:] / member[1:].sum(axis=1, keepdims=True)
-        slope[1:] -= np.einsum("sk,skj->sj", share, slope[1:])[:, None, :]
-        level[1:] -= np.einsum("sk,sk->s", share, level[1:])[:, None]
-    T, t = np.zeros((1 << r, r, width)), np.zeros((1 << r, width))
-    T[:, :, :r] = np.where(member[:, :, None], P, slope).transpose(0, 2, 1)
-    t[:, :r] = np.where(member, c, level)
-    return T, t
-
-
-def _padded(r: int) -> int:
-    return -(-r // 4) * 4
-
-
 @exact_kernel
 def solve_by_table(f, T, t, summed, code, z):
     """Fill `z` by block principal pivoting over the table from the set `code`; return the optimal set, -1 without one.
