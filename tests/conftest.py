@@ -22,17 +22,11 @@ def has_display() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Drop compiled kernels older than any kernel file: numba looks at the caller's file, not at what it inlines."""
+    """Refuse at once, and clearly, where windows cannot open."""
     if hasattr(config, "workerinput"):
         return
     if config.getoption("numprocesses", default=None) and os.environ.get("CI") == "true" and not has_display():
         raise pytest.UsageError(NO_DISPLAY)  # a worker that refuses says so less clearly
-    package = Path(__file__).parent.parent / "unmix"
-    sources = [path for path in package.rglob("*.py") if "compiled import" in path.read_text(encoding="utf-8")]
-    newest = max(path.stat().st_mtime for path in sources)
-    for compiled in package.rglob("*.nb[ic]"):
-        if compiled.stat().st_mtime < newest:
-            compiled.unlink(missing_ok=True)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -16,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Block, Progress, blocks_of, blocks_within, smaller_blocks
-from .errors import OptionError, UnmixWarning
+from .errors import OptionError, warn
 from .light.additive import Additive
 from .light.tables import NOTHING_CLEAR, LightTables, light_tables
 from .nmf.abundances import AbundanceProblem, abundance_problem
@@ -245,11 +244,9 @@ def _room(
 
 def say_scratch(needed: int, budget: int, folder: Path) -> None:
     """Warn that maps beyond the memory budget are kept on disk."""
-    warnings.warn(
+    warn(
         f"the maps need {needed / 1e9:.2g} GB, the memory budget is {budget / 1e9:.2g} GB: they are kept in a "
-        f"scratch file in {folder} until the result is let go. Give out= to choose the disk, or a larger memory=.",
-        UnmixWarning,
-        stacklevel=2,
+        f"scratch file in {folder} until the result is let go. Give out= to choose the disk, or a larger memory=."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import numbers
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,6 +68,9 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
         endmembers = on_bands_of(endmembers, prepared.image)
     if isinstance(endmembers, xr.Dataset):
         anchors = {k: endmembers[k].values for k in ("anchor_row", "anchor_col", "anchor_count") if k in endmembers}
+        dark = _dark_level_of(endmembers)
+        if len(dark) == prepared.image.sizes["band"]:
+            notes["offset_by_band"] = dark
         endmembers = endmembers.get("endmembers", endmembers)
     if isinstance(endmembers, (xr.DataArray, xr.Dataset)):
         if set(endmembers.dims) != {"endmember", "band"}:
@@ -98,6 +102,17 @@ def given_endmembers(prepared: Prepared, endmembers: Any, n_endmembers: int | No
             find_beside_known(p.image, p.rule, spectra, names, int(n_endmembers), p.options, sample=p.sample)
         )
     return Endmembers(spectra, tuple(names), **anchors, notes=notes)
+
+
+def _dark_level_of(endmembers: xr.Dataset) -> list[float]:
+    """Return what the fit that found these left out of every band as dark, nothing where it did not or nobody knows."""
+    try:
+        attrs = endmembers.attrs
+        notes = json.loads(attrs["notes"]) if "notes" in attrs else json.loads(attrs["provenance"])["fit"]
+        dark = np.asarray(notes["offset_by_band"], np.float64)
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [float(level) for level in dark] if dark.ndim == 1 and np.isfinite(dark).all() else []
 
 
 def _method_for(image: xr.DataArray) -> str:

@@ -4,6 +4,9 @@ Every error that leaves a public function or a reader is an `UnmixError`. Each c
 error that plain callers expect, so that nobody has to know this file to catch one.
 """
 
+import inspect
+import warnings
+
 
 class UnmixError(Exception):
     """Anything unmix refuses to do; the message is one line that names the value, the limit and the way out."""
@@ -39,3 +42,13 @@ class UnmixWarning(UserWarning):
 
 class ConvergenceWarning(UnmixWarning):
     """An iteration stopped before it converged; the best answer so far is returned."""
+
+
+def warn(message: str | Warning, category: type[Warning] = UnmixWarning) -> None:
+    """Warn at the line that called this package, not at one inside it."""
+    frame, level, outside = inspect.currentframe(), 1, 2
+    while frame is not None and (frame := frame.f_back) is not None:
+        level += 1
+        if frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+            outside = level + 1
+    warnings.warn(message, category, stacklevel=outside)

@@ -339,9 +339,8 @@ def _placed(image: xr.DataArray, size: Any, unit: str, crs: Any, transform: Any)
         steps = np.broadcast_to(np.asarray(size, float), (2,))
         if not (np.isfinite(steps).all() and (steps > 0).all()):
             raise OptionError(f"pixel_size={size!r} must be positive.")
-        for axis, step in zip(("y", "x"), steps, strict=True):
-            centres = (np.arange(image.sizes[axis]) + 0.5) * step
-            image = image.assign_coords({axis: (axis, centres, {"units": unit})})
+        centres = {axis: (np.arange(image.sizes[axis]) + 0.5) * step for axis, step in zip("yx", steps, strict=True)}
+        image = image.assign_coords({axis: (axis, places, {"units": unit}) for axis, places in centres.items()})
     if crs is not None or transform is not None:
         import rioxarray  # noqa: F401  (registers the .rio accessor)
 

@@ -8,14 +8,13 @@ asked to stay the same.
 from __future__ import annotations
 
 import json
-import warnings
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from .blocks import Block, Progress, map_blocks
-from .errors import DataError, OptionError, UnmixWarning
+from .errors import DataError, OptionError, warn
 from .fits.stain_gates import LEAST_DENSITY
 from .fits.stain_summary import check_stained, concentration_percentiles, stained_pixels, white_point_of
 from .image import check_image
@@ -91,9 +90,7 @@ def normalise_stains(
     flag = result.attrs.get("stain_flag", "none")
     strongest = concentration_percentiles(result)
     if flag in NOT_FITTED or strongest is None:
-        warnings.warn(
-            f"the stains of this slide were not found ({flag}): it is returned as it is.", UnmixWarning, stacklevel=2
-        )
+        warn(f"the stains of this slide were not found ({flag}): it is returned as it is.")
         return image.copy()
     order = [target.stains.index(stain) for stain in stains]
     factor = _strength_factors(stains, strongest, np.array(target.concentrations)[order])
@@ -268,11 +265,9 @@ def _strength_factors(stains: list[str], source: np.ndarray, target: np.ndarray)
         if source[k] >= LEAST_DENSITY and 1 / LARGEST_FACTOR <= wanted <= LARGEST_FACTOR:
             factor[k] = wanted
             continue
-        warnings.warn(
+        warn(
             f"{stain} is too weak or too different to scale (99th percentile {source[k]:.2f}, target {target[k]:.2f}): "
-            "its strength is left as it is.",
-            UnmixWarning,
-            stacklevel=3,
+            "its strength is left as it is."
         )
     return factor
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Progress
-from .errors import OptionError, UnmixWarning
+from .errors import OptionError, warn
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
 from .light.bands import select_bands
@@ -116,10 +115,6 @@ def _say_what_was_guessed(image: xr.DataArray) -> None:
     quantity = image.attrs["quantity"]
     if quantity == "unknown":
         text = "what the values are is unknown: the fit is free of scale. Say quantity= (and scale=, if scaled)."
-        warnings.warn(text, UnmixWarning, stacklevel=2)
+        warn(text)
     elif image.attrs.get("quantity_guessed"):
-        warnings.warn(
-            f"the values look like {quantity} and are taken as such; say quantity= to be sure.",
-            UnmixWarning,
-            stacklevel=2,
-        )
+        warn(f"the values look like {quantity} and are taken as such; say quantity= to be sure.")

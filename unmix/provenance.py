@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .errors import UnmixWarning
+from .errors import UnmixWarning, warn
 
-_HASHED_PIXELS = 10_000
+_HASHED_PIXELS = 2_500
 _PACKAGES = ("unmix", "numpy", "scipy", "numba", "xarray", "dask")
 
 
@@ -34,15 +34,20 @@ class Journal:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage and note the warnings given in it; they are given again when the stage ends."""
-        start = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UnmixWarning)
-            yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        start, caught = time.perf_counter(), []
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UnmixWarning)
+                yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self._give_again(caught)
+
+    def _give_again(self, caught: list[warnings.WarningMessage]) -> None:
         for warning in caught:
             if issubclass(warning.category, UnmixWarning):
                 self.warnings.append(str(warning.message))
-                warnings.warn(warning.message, stacklevel=4)
+                warn(warning.message)
             else:
                 warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .blocks import Progress
-from .errors import DataError, OptionError, UnmixWarning
+from .errors import DataError, OptionError, warn
 from .nmf.rank import EigenvalueCounts, anchor_fit_errors, eigenvalue_counts, knee, most_parameters
 from .nmf.stability import cophenetic_correlations, split_half_angles
 from .options import Options
@@ -163,7 +162,7 @@ def rank_of(prepared: Prepared, max_rank: int = 12, *, restarts: int = 0, seed: 
 def say_suggestion(estimate: RankEstimate) -> int:
     """Return the suggested number, with a warning that says so."""
     text = f"n_endmembers is not given: {estimate.suggested} suggested ({estimate.sure} confidence)."
-    warnings.warn(f"{text} {estimate.reason} Say n_endmembers= to be sure.", UnmixWarning, stacklevel=3)
+    warn(f"{text} {estimate.reason} Say n_endmembers= to be sure.")
     return estimate.suggested
 
 

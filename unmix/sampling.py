@@ -22,6 +22,8 @@ from .engines import current_cluster
 from .nmf.threads import over_rows, thread_count
 from .parts import work_in_parts
 
+_BYTES_A_THREAD = 200_000
+
 
 def sample_pixels(
     image: xr.DataArray, n_sample: int | None = None, *, threads: int | None = None, progress: Progress | None = None
@@ -96,10 +98,13 @@ def _picked(data: np.ndarray, positions: np.ndarray, threads: int) -> np.ndarray
     values = np.empty((len(positions), data.shape[2]), data.dtype)
 
     def take(part: slice) -> None:
-        rows, columns = np.divmod(positions[part], data.shape[1])
-        values[part] = data[rows, columns]
+        if data.flags.c_contiguous:
+            data.reshape(-1, data.shape[2]).take(positions[part], axis=0, out=values[part], mode="clip")
+        else:
+            rows, columns = np.divmod(positions[part], data.shape[1])
+            values[part] = data[rows, columns]
 
-    over_rows(take, len(positions), threads, least=1_000)
+    over_rows(take, len(positions), threads, least=max(1_000, _BYTES_A_THREAD // values[:1].nbytes))
     return values
 
 

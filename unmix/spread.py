@@ -7,7 +7,6 @@ and returns only a few numbers; the part is taken up here and removed.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -16,7 +15,7 @@ import xarray as xr
 
 from .blocks import Block, Progress, map_blocks, window_reader
 from .engines import current_cluster
-from .errors import UnmixWarning
+from .errors import warn
 from .parts import work_in_parts
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ def spread_blocks(
     if cluster is None or readers is None or any(reader is None for reader in readers):
         if cluster is not None:
             text = "this image is not read from a file window by window, so workers cannot help: it is worked on here."
-            warnings.warn(text, UnmixWarning, stacklevel=3)
+            warn(text)
 
         def both(values: np.ndarray, valid: np.ndarray, block: Block) -> T:
             array, small = work(values, valid, block)

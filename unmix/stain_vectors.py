@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Progress
-from .errors import OptionError, UnmixWarning
+from .errors import OptionError, UnmixWarning, warn
 from .fits.stain_naming import angles_to_references
 from .fits.stain_patches import single_stain_vector
 from .fits.stain_tissue import LEAST_PIXELS, Tissue, pooled_tissue, tissue_pixels
@@ -174,11 +174,7 @@ def _say_which_are_empty(names: list[str], flags: list[str]) -> None:
     empty = [name for name, flag in zip(names, flags, strict=True) if flag == "too little tissue"]
     if empty and len(empty) < len(names):
         listed = ", ".join(empty[:5]) + (", ..." if len(empty) > 5 else "")
-        warnings.warn(
-            f"{len(empty)} of {len(names)} slides have too little tissue and do not count: {listed}.",
-            UnmixWarning,
-            stacklevel=3,
-        )
+        warn(f"{len(empty)} of {len(names)} slides have too little tissue and do not count: {listed}.")
 
 
 def _say_which_stand_out(names: list[str], angles: np.ndarray) -> None:
@@ -186,11 +182,9 @@ def _say_which_stand_out(names: list[str], angles: np.ndarray) -> None:
     odd = [f"{names[k]} ({off[k]:.0f})" for k in np.argsort(-off) if off[k] >= STANDS_OUT_DEGREES]
     if odd:
         listed = ", ".join(odd[:5]) + (", ..." if len(odd) > 5 else "")
-        warnings.warn(
+        warn(
             f"the own vectors of {len(odd)} of {len(names)} slides are {STANDS_OUT_DEGREES:g} degrees or more from the "
-            f"cohort's: {listed}. Look at them, or leave them out.",
-            UnmixWarning,
-            stacklevel=3,
+            f"cohort's: {listed}. Look at them, or leave them out."
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Block, Progress, map_blocks
-from .errors import DataError, OptionError, UnmixWarning
+from .errors import DataError, OptionError, UnmixWarning, warn
 from .light.additive import Additive
 from .nmf.abundances import AbundanceProblem, abundance_problem
 from .nmf.stability import Spread, angles_between, spread_of
@@ -160,14 +160,12 @@ def warn_of_doubts(uncertainty: Uncertainty, names: tuple[str, ...]) -> None:
     """Warn by name of endmembers that are unstable or rest on one pixel."""
     for k in np.flatnonzero(uncertainty.moved > UNSTABLE_SHARE):
         share = f"{100 * uncertainty.moved[k]:.0f} % of the replicates"
-        warnings.warn(f"{names[k]} is unstable: far from this spectrum in {share}.", UnmixWarning, stacklevel=2)
+        warn(f"{names[k]} is unstable: far from this spectrum in {share}.")
     for k in np.flatnonzero(uncertainty.leverage_row >= 0):
         pixel = f"row {uncertainty.leverage_row[k]}, column {uncertainty.leverage_col[k]}"
-        warnings.warn(
+        warn(
             f"{names[k]} rests on one pixel ({pixel}): without it, it moves by "
-            f"{uncertainty.leverage_angle[k]:.2f} rad. Mask the pixel if it is an outlier.",
-            UnmixWarning,
-            stacklevel=2,
+            f"{uncertainty.leverage_angle[k]:.2f} rad. Mask the pixel if it is an outlier."
         )
 
 
@@ -334,7 +332,7 @@ def _abundance_spread(
     needed, budget = 4 * replicates.shape[1] * image.sizes["y"] * image.sizes["x"], memory_budget(options.memory)
     if needed > budget:
         text = f"abundances_std is left out: it needs {needed / 1e9:.2g} GB, the memory budget is {budget / 1e9:.2g} GB"
-        warnings.warn(f"{text} (memory=).", UnmixWarning, stacklevel=3)
+        warn(f"{text} (memory=).")
         return None
     constraint = options.constraint_for(image.attrs["quantity"])
     with warnings.catch_warnings():

@@ -185,7 +185,7 @@ BROKEN = {
     "longer ENVI": (_too_long, 2, "1,451,524|1451524"),
     "pickle": (_pickled, 2, "pickle|object"),
     "VRT renamed": (_virtual, 2, "VRT|virtual|not a|formats"),
-    "more endmembers than bands": (_array(RANDOM), 7, "n_endmembers=7 needs at least 7 bands; the image has 5"),
+    "more endmembers than bands": (_array(RANDOM), 7, "--endmembers 7 needs at least 7 bands; the image has 5"),
     "all invalid": (_array(np.full((9, 9, 5), np.nan, np.float32)), 2, "no valid pixel|no good band"),
     "constant": (_array(np.full((9, 9, 5), 0.3, np.float32)), 2, "same spectrum"),
     "missing": (lambda folder: folder / "nothing here.hdr", 2, "nothing here.hdr"),

@@ -21,6 +21,7 @@ from unmix.fits.lambda_windows import block_sums, load_windows, window_mean
 from unmix.image import as_image
 from unmix.light.additive import additive_rule
 from unmix.options import Options
+from unmix.readers.saved_result import open_endmembers
 from unmix.sampling import sample_pixels
 
 BANDS = 28
@@ -102,6 +103,20 @@ def test_the_dark_level_that_the_fit_leaves_out_is_left_out_of_the_maps():
     np.testing.assert_allclose(kept["endmembers"], result["endmembers"], atol=1e-6)
     assert kept["abundances"].sum("endmember").min() > 0.7 * 40 * counts.shape[2]
     assert result["abundances"].sum("endmember").min() < 10 * counts.shape[2]
+
+
+def test_a_set_of_dyes_takes_its_dark_level_along(tmp_path):
+    counts, _ = stack(0, 3, side=48, offset=40.0, read_noise=2.0)
+    whole = unmix.unmix(counts, 3, quantity="counts")
+    unmix.write(whole, tmp_path / "result.nc")
+    found = unmix.find_endmembers(counts, 3, quantity="counts")
+    for dyes in (found, whole, unmix.open_result(tmp_path / "result.nc"), open_endmembers(tmp_path / "result.nc")):
+        np.testing.assert_array_equal(
+            unmix.map_abundances(counts, dyes, quantity="counts")["abundances"], whole["abundances"]
+        )
+    for notes in ("", "[]", '{"offset_by_band": "high"}', '{"offset_by_band": [1, 2]}', '{"offset_by_band": {}}'):
+        told = unmix.map_abundances(counts, found.assign_attrs(notes=notes), quantity="counts")
+        assert told["abundances"].sum("endmember").min() > 0.7 * 40 * counts.shape[2]
 
 
 def test_what_a_fit_hands_over():

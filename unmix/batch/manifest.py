@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import OptionError, UnmixWarning, WriteError
+from ..errors import OptionError, WriteError, warn
 from ..result import as_json
 from ..writers.commit import reason, sync_folder
 
@@ -73,11 +72,9 @@ class Manifest:
         end = content.rfind(b"\n") + 1
         unread = [k for k, line in enumerate(content[:end].splitlines(), 1) if not self._understood(line)]
         if unread:
-            warnings.warn(
+            warn(
                 f"{self.path}: {len(unread)} line(s) make no sense, the first is line {unread[0]}; they are left out "
-                "and what they spoke of is done again.",
-                UnmixWarning,
-                stacklevel=3,
+                "and what they spoke of is done again."
             )
         return end
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..blocks import Block, Progress, load_block, sample_positions
-from ..errors import DataError, OptionError, ReadError, UnmixError, UnmixWarning
+from ..errors import DataError, OptionError, ReadError, UnmixError, warn
 from ..image import as_image
 from ..light.pixels import with_mask
 from ..pipeline import find_endmembers
@@ -80,7 +79,7 @@ def sampled_image(items: Sequence[Item], recipe: Recipe, progress: Progress | No
             image = _like_first(first, _opened(item, recipe), item)
             tiles = [_padded(image, block, side) for block in _tiles(image, side, n_tiles)]
         except UnmixError as error:
-            warnings.warn(f"left out of the shared fit: {error}", UnmixWarning, stacklevel=2)
+            warn(f"left out of the shared fit: {error}")
             continue
         good &= image.coords["good_band"].values
         values += [tile.astype(first.dtype, copy=False) for tile, _ in tiles]

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from .wording import in_flags
+
 _EVERY_SECONDS = 10.0
 _LONGEST_NAME = 36
 
@@ -60,7 +62,7 @@ def _plain() -> Callable[[Any], None]:
 
 
 def _failure(event: Any) -> str:
-    return f"failed: {event.name}: {event.text}"
+    return f"failed: {event.name}: {in_flags(event.text, event.name)}"
 
 
 def _amount(event: Any) -> str:

@@ -9,11 +9,13 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
 
 from ..errors import UnmixError, UnmixWarning
+from .wording import in_flags
 
 STAGES = {
     "sample": "Looking at a sample of the pixels",
@@ -29,13 +31,13 @@ def reported(subject: str, debug: bool, code: int = 1) -> Iterator[None]:
     try:
         with warnings.catch_warnings(), _noticed_interrupts():
             warnings.simplefilter("always", UnmixWarning)
-            warnings.showwarning = _note
+            warnings.showwarning = partial(_note, subject)
             yield
             stop_if_interrupted()
     except UnmixError as error:
         if debug:
             traceback.print_exc()
-        text = " ".join(str(error).split())
+        text = in_flags(" ".join(str(error).split()), subject)
         click.echo(f"unmix: {text}" if subject in text else f"unmix: {subject}: {text}", err=True)
         sys.exit(code)
     except KeyboardInterrupt:
@@ -80,9 +82,9 @@ def stop_if_interrupted() -> None:
         raise KeyboardInterrupt
 
 
-def _note(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+def _note(subject: str, message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, UnmixWarning):
-        click.echo(f"note: {message}", err=True)
+        click.echo(f"note: {in_flags(str(message), subject)}", err=True)
 
 
 @contextmanager

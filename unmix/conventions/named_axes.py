@@ -5,13 +5,12 @@ rioxarray puts bands first and numbers them, netCDF files call them what they li
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..errors import DataError, UnmixWarning
+from ..errors import DataError, warn
 from .grid_mapping import crs_of
 from .spectral_axis import SpectralAxis, guessed_nanometres, in_nanometres, is_light_unit, other_axis
 
@@ -151,9 +150,7 @@ def _spectral(
         if is_light_unit(unit):
             return *in_nanometres(centres, widths, unit, name), None
         if unit and unit != "1":
-            warnings.warn(
-                f"{name}: its unit {unit!r} is not known; the wavelengths are left out.", UnmixWarning, stacklevel=4
-            )
+            warn(f"{name}: its unit {unit!r} is not known; the wavelengths are left out.")
             continue
         return *guessed_nanometres(centres, widths, name, expected="nm"), None
     return None, None, None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ReadError, UnmixWarning
+from ..errors import OptionError, ReadError, warn
 
 _NM_PER_UNIT = {
     "nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "nanometres": 1.0,
@@ -150,4 +149,4 @@ def guessed_nanometres(values: np.ndarray, widths: np.ndarray | None, name: str,
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UnmixWarning, stacklevel=4)
+    warn(message)

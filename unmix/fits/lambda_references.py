@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..errors import DataError, UnmixWarning
+from ..errors import DataError, warn
 
 BRIGHTEST_SHARE = 0.03
 DIMMEST_SHARE = 0.10
@@ -62,10 +60,8 @@ def reference_spectrum(counts: np.ndarray, name: str = "the stack") -> np.ndarra
     if counts.dtype.kind in "ui":
         saturated = float(np.mean((bright == np.iinfo(counts.dtype).max).any(axis=1)))
         if saturated > _SATURATED_SHARE:
-            warnings.warn(
+            warn(
                 f"{name}: {saturated:.0%} of the brightest pixels are saturated, so the peak of its spectrum is cut "
-                "off. Record it with less light.",
-                UnmixWarning,
-                stacklevel=2,
+                "off. Record it with less light."
             )
     return spectrum / spectrum.sum()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from ..blocks import Progress, sample_positions
-from ..errors import DataError, OptionError, UnmixWarning
+from ..errors import DataError, OptionError, warn
 from ..light.additive import Additive
 from ..nmf.anchors import grow_volume, smoothed_successive_projection
 from ..nmf.subspace import signal_subspace
@@ -211,7 +210,7 @@ def _warn_where_doubtful(merged: Merged, r: int) -> None:
             f"Compare n_endmembers={r - 1} and other extra_anchors=."
         )
     if message:
-        warnings.warn(message, UnmixWarning, stacklevel=3)
+        warn(message)
 
 
 def _endmembers(

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ..light.channels import least_channel
 from .stain_one_colour import one_colour_pixels
 
 LEAST_DENSITY = 0.20
@@ -53,19 +54,19 @@ def gate_pixels(
     drop("gate_background", norm <= LEAST_DENSITY)
     drop("gate_clipped", clipped[kept])
     drop("gate_over_dense", norm[kept] > LARGEST_DENSITY)
-    drop("gate_brighter_than_white", density[kept].min(axis=1, initial=0.0) < BRIGHTER_THAN_WHITE)
+    drop("gate_brighter_than_white", least_channel(density)[kept] < BRIGHTER_THAN_WHITE)
     counts["pixels_with_stain_density"] = len(kept)
-    direction = np.maximum(density[kept], 0.0) / norm[kept, None]
+    direction = np.maximum(density.take(kept, axis=0), 0.0) / norm[kept, None]
     cones = stain_cones(variants)
     near = cosine_to_cones(direction, cones) >= np.cos(np.radians(COLOUR_MARGIN_DEGREES))
     drop("gate_colour", ~near)
-    direction = direction[near]
+    direction = direction.compress(near, axis=0)
     grey_is_foreign = cosine_to_cones(_GREY, cones)[0] < np.cos(np.radians(GREY_MARGIN_DEGREES))
     grey = (direction @ _GREY[0] > np.cos(np.radians(GREY_MARGIN_DEGREES))) & grey_is_foreign
     if len(grey) and _is_stain(grey, norm[kept]):
         grey[:] = False
     drop("gate_grey", grey)
-    drop("gate_one_colour", one_colour_pixels(density[kept]))
+    drop("gate_one_colour", one_colour_pixels(density.take(kept, axis=0)))
     return kept, counts
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..errors import OptionError, UnmixWarning
+from ..errors import OptionError, warn
 from ..light.additive import Additive
 from ..materials.stain_sets import StainSet
 from ..result import Endmembers
@@ -103,10 +102,8 @@ def _beside_references(vectors: np.ndarray, chosen: StainSet) -> dict[str, Any]:
     if len(vectors) > 1:
         notes["naming_margin_degrees"] = naming_margin(vectors, references)
         if notes["naming_margin_degrees"] < 0:
-            warnings.warn(
+            warn(
                 f"the rows of stain_matrix fit the names {', '.join(chosen.stains)} better in another order: stains "
-                "may be swapped. Check the order of stains=.",
-                UnmixWarning,
-                stacklevel=3,
+                "may be swapped. Check the order of stains=."
             )
     return notes

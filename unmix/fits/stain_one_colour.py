@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 CELLS = (4.0, 6.0)
@@ -42,8 +44,9 @@ def one_colour_pixels(density: np.ndarray) -> np.ndarray:
 def _standing_out(cells: np.ndarray) -> np.ndarray:
     """Return which pixels lie in or around the cells (n, 3) of colours that stand out."""
     found, n = np.zeros(len(cells), bool), len(cells)
-    size = int(cells.max()) + 1
-    held = np.bincount(np.ravel_multi_index(tuple(cells.T), (size,) * 3), minlength=size**3).reshape((size,) * 3)
+    columns = [column - column.min() for column in cells.T]
+    shape = tuple(int(column.max()) + 1 for column in columns)
+    held = np.bincount(np.ravel_multi_index(columns, shape), minlength=math.prod(shape)).reshape(shape)
     for _ in range(_MOST_COLOURS):
         near = _box_sums(held, _NEAR)
         around = _box_sums(held, _AROUND) - near
@@ -51,17 +54,17 @@ def _standing_out(cells: np.ndarray) -> np.ndarray:
         times = np.where(near >= max(LEAST_PIXELS, LEAST_SHARE * n), near / np.maximum(around, 1) / needed, 0.0)
         if times.max() < 1.0:
             break
-        place = np.array(np.unravel_index(int(times.argmax()), held.shape))
+        place = np.unravel_index(int(times.argmax()), shape)
         held[tuple(slice(max(0, k - _AROUND), k + _AROUND + 1) for k in place)] = 0
-        found |= (np.abs(cells - place) <= _AROUND).all(axis=1)
+        off = [np.abs(column - k) <= _AROUND for column, k in zip(columns, place, strict=True)]
+        found |= off[0] & off[1] & off[2]
     return found
 
 
 def _box_sums(held: np.ndarray, reach: int) -> np.ndarray:
     """Return the sum over all cells at most `reach` away along every axis."""
     for axis in range(held.ndim):
-        n = held.shape[axis]
-        total = np.insert(held.cumsum(axis=axis), 0, 0, axis=axis)
-        first, last = np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)
-        held = total.take(last, axis=axis) - total.take(first, axis=axis)
+        beyond = [(reach + 1, reach) if k == axis else (0, 0) for k in range(held.ndim)]
+        total = np.moveaxis(np.pad(held, beyond).cumsum(axis=axis), axis, 0)
+        held = np.moveaxis(total[2 * reach + 1 :] - total[: -2 * reach - 1], 0, axis)
     return held

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..errors import DataError, UnmixWarning
+from ..errors import DataError, warn
+from ..light.channels import least_channel
 from .stain_gates import BRIGHTER_THAN_WHITE, LARGEST_DENSITY, LEAST_DENSITY
 
 LEAST_PATCH_PIXELS = 30
@@ -50,7 +49,7 @@ def single_stain_vector(density: np.ndarray) -> np.ndarray:
     array([0.619, 0.722, 0.309])
     """
     norm = np.linalg.norm(np.maximum(density, 0.0), axis=1)
-    usable = (norm > LEAST_DENSITY) & (norm <= LARGEST_DENSITY) & (density.min(axis=1) >= BRIGHTER_THAN_WHITE)
+    usable = (norm > LEAST_DENSITY) & (norm <= LARGEST_DENSITY) & (least_channel(density) >= BRIGHTER_THAN_WHITE)
     if usable.sum() < LEAST_PATCH_PIXELS:
         raise DataError(
             f"{int(usable.sum())} of {len(density)} pixels carry enough stain, {LEAST_PATCH_PIXELS} are needed. "
@@ -67,10 +66,8 @@ def single_stain_vector(density: np.ndarray) -> np.ndarray:
         kept = off <= limit
     mixed = float(np.mean(off > MIXED_DEGREES))
     if mixed > MIXED_SHARE:
-        warnings.warn(
+        warn(
             f"{mixed:.0%} of the stained pixels are more than {MIXED_DEGREES:g} degrees from their common colour: the "
-            "region may hold several stains. Draw it where there is one.",
-            UnmixWarning,
-            stacklevel=2,
+            "region may hold several stains. Draw it where there is one."
         )
     return vector

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ DENSE_QUANTILE = 0.25
 MAX_SWEEPS = 8
 
 _MAD_TO_SIGMA = 1.4826
+_LONGEST_TAIL = 8
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,11 @@ def find_edges(density: np.ndarray, references: np.ndarray) -> Corners:
     if first > second:
         axes, angle = axes * [[1.0], [-1.0]], -angle
     angle, weight = angle[kept], np.minimum(norm[kept], 2.0)
-    order = np.argsort(angle, kind="stable")
-    low, n_low = _tail_mean(angle[order], weight[order])
-    high, n_high = _tail_mean(angle[order][::-1], weight[order][::-1])
-    vectors = np.array([np.cos(phi) * axes[0] + np.sin(phi) * axes[1] for phi in (low, high)])
-    return Corners(_unit(np.maximum(vectors, 0.0)), np.array([n_low, n_high]), float(np.degrees(high - low)), kept)
+    low, n_low = _tail_mean(angle, weight)
+    minus_high, n_high = _tail_mean(-angle, weight)
+    vectors = np.array([np.cos(phi) * axes[0] + np.sin(phi) * axes[1] for phi in (low, -minus_high)])
+    width = float(np.degrees(-minus_high - low))
+    return Corners(_unit(np.maximum(vectors, 0.0)), np.array([n_low, n_high]), width, kept)
 
 
 def find_corners(density: np.ndarray) -> Corners:
@@ -96,7 +98,7 @@ def _robust_plane(density: np.ndarray, norm: np.ndarray) -> tuple[np.ndarray, np
     axes = _leading_axes(bounded)
     kept = _near_plane(density, norm, _steadier_normal(density, norm, axes[2]), np.ones(len(density), bool))
     for _ in range(PLANE_ROUNDS - 1):
-        axes = _leading_axes(bounded[kept])
+        axes = _leading_axes(np.compress(kept, bounded, axis=0))
         kept = _near_plane(density, norm, axes[2], kept)
     plane = axes[:2].copy()
     if plane[0].sum() < 0:
@@ -110,13 +112,14 @@ def _leading_axes(bounded: np.ndarray) -> np.ndarray:
 
 def _near_plane(density: np.ndarray, norm: np.ndarray, normal: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Return which pixels lie near a plane, as seen by how far the pixels `among` them lie off it."""
-    off = _off_plane(density, norm, normal)
-    return off < max(3 * _MAD_TO_SIGMA * float(np.median(off[among])), LEAST_OFF_PLANE_DEGREES)
+    off = np.abs(density @ normal) / norm
+    limit = max(3 * _MAD_TO_SIGMA * float(_degrees(np.median(off[among]))), LEAST_OFF_PLANE_DEGREES)
+    return off < np.sin(np.radians(min(limit, 90.0)))
 
 
-def _off_plane(density: np.ndarray, norm: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Return the angle in degrees of each pixel to the plane (or planes, one a column) with this unit normal."""
-    return np.degrees(np.arcsin(np.clip(np.abs(density @ normals.T).T / norm, 0.0, 1.0))).T
+def _degrees(sine: Any) -> Any:
+    """Return the angles in degrees whose sines these are."""
+    return np.degrees(np.arcsin(np.minimum(sine, 1.0)))
 
 
 def _steadier_normal(density: np.ndarray, norm: np.ndarray, principal: np.ndarray) -> np.ndarray:
@@ -126,20 +129,27 @@ def _steadier_normal(density: np.ndarray, norm: np.ndarray, principal: np.ndarra
     is not seen either, and kept, because no other plane is then much better for the rest.
     """
     rows = slice(None, None, max(1, len(density) // TURN_PIXELS))
-    density, norm = density[rows], norm[rows]
-    median = _unit(np.median(density / norm[:, None], axis=0))
-    around = np.linalg.svd(median[None, :])[2][1:]
+    direction = density[rows] / norm[rows, None]
+    around = np.linalg.svd(_unit(np.median(direction, axis=0))[None, :])[2][1:]
     turn = np.pi * np.arange(TURNS) / TURNS
     normals = np.vstack([principal, np.cos(turn)[:, None] * around[0] + np.sin(turn)[:, None] * around[1]])
-    spread = np.quantile(_off_plane(density, norm, normals), SHARED, axis=0)
+    off = np.abs(normals.astype(np.float32) @ direction.T.astype(np.float32))
+    shared = int(SHARED * (len(direction) - 1))
+    spread = _degrees(np.partition(off, shared, axis=1)[:, shared])
     best = int(np.argmin(spread))
     return normals[best] if spread[best] < MUCH_BETTER * spread[0] else principal
 
 
 def _tail_mean(angle: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
-    """Return the weighted mean of the first 3 % of the weight of sorted angles, and how many pixels that is."""
-    total = np.cumsum(weight)
-    n = max(1, int(np.searchsorted(total, TAIL_SHARE * total[-1])))
+    """Return the weighted mean of the angles that make the first 3 % of the weight, and how many pixels that is."""
+    share = TAIL_SHARE * float(weight.sum())
+    nearly = len(angle) // _LONGEST_TAIL
+    tail = angle <= np.partition(angle, nearly)[nearly]
+    if weight[tail].sum() > share:  # what is sorted need not be all
+        angle, weight = angle[tail], weight[tail]
+    order = np.argsort(angle, kind="stable")
+    angle, weight = angle[order], weight[order]
+    n = max(1, int(np.searchsorted(np.cumsum(weight), share)))
     return float(np.average(angle[:n], weights=weight[:n])), n
 
 

@@ -12,8 +12,10 @@ from ..blocks import Progress, sample_positions
 from ..errors import DataError, OptionError
 from ..light.additive import Additive
 from ..light.beer_lambert import full_scale
+from ..light.channels import largest_channel, least_channel
 from ..light.white_point import glass_noise
 from ..materials.stain_sets import StainSet
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..sampling import sample_pixels
 from .stain_gates import LARGEST_DENSITY, LEAST_DENSITY, gate_pixels
@@ -40,6 +42,7 @@ class Tissue:
     width: int = 0
 
 
+@one_blas_thread()  # products of three columns: more threads only spin
 def tissue_pixels(
     image: xr.DataArray, rule: Additive, chosen: StainSet, options: Options, progress: Progress | None = None
 ) -> Tissue:
@@ -94,14 +97,14 @@ def _clipped(values: np.ndarray, rule: Additive) -> np.ndarray:
     if rule.quantity != "brightfield" or not len(values):
         return np.zeros(len(values), bool)
     full = full_scale(values) if values.dtype.kind in "ui" else max(1.0, float(values.max()))
-    return values.min(axis=1) < _CLIPPED_LEVEL * full
+    return least_channel(values) < _CLIPPED_LEVEL * full
 
 
 def _refuse_grey(values: np.ndarray, density: np.ndarray, counts: dict[str, int]) -> None:
     """Refuse recorded values (n, 3) of which red, green and blue are equal, where there is something to see at all."""
     if counts["pixels_with_stain_density"] < LEAST_PIXELS:
         return
-    low, high = values.min(axis=1), values.max(axis=1)
+    low, high = least_channel(values), largest_channel(values)
     equal = bool(np.all(high - low <= 1e-6 * np.abs(high)))
     if equal or _differs_by_noise(density):
         how = "are equal in every pixel" if equal else "differ by noise"
@@ -113,8 +116,8 @@ def _refuse_grey(values: np.ndarray, density: np.ndarray, counts: dict[str, int]
 
 def _differs_by_noise(density: np.ndarray) -> bool:
     """Return whether densities (n, 3) lie around grey and spread little and as far in every direction, or hardly."""
-    norm = np.linalg.norm(density, axis=1)
-    dense = density[(norm > LEAST_DENSITY) & (norm < LARGEST_DENSITY)]
+    squared = np.einsum("ij,ij->i", density, density)
+    dense = density.compress((squared > LEAST_DENSITY**2) & (squared < LARGEST_DENSITY**2), axis=0)
     if len(dense) < LEAST_PIXELS:
         return False
     grey, mean = np.full(3, 3**-0.5), dense.mean(axis=0)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from ..blocks import Progress, sample_positions
-from ..errors import OptionError, UnmixWarning
+from ..errors import OptionError, warn
 from ..light.additive import Additive
 from ..materials.stain_sets import StainSet, stain_set
 from ..materials.stains import reference_vectors
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..result import Endmembers
 from .stain_findings import CORNERS_TOO_CLOSE_DEGREES, ONE_STAIN_DEGREES, StainFit, explanation, notes_of
@@ -114,6 +114,7 @@ def find_stain_vectors(
     )
 
 
+@one_blas_thread()  # products of three columns: more threads only spin
 def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options, progress: Progress | None = None) -> StainFit:
     """Fit the vectors of a stain set's stains to tissue pixels, of one slide or of several; warn where in doubt."""
     corners_of = _corner_finder(chosen.matrix, progress)
@@ -123,7 +124,7 @@ def fit_tissue(tissue: Tissue, chosen: StainSet, options: Options, progress: Pro
         fit = replace(fit, flag="other stains likely", notes={**fit.notes, "instead": instead})
     fit = _doubted_where_a_part_decides(fit, tissue, corners_of)
     if fit.flag != "none":
-        warnings.warn(explanation(fit, tissue, chosen), UnmixWarning, stacklevel=3)
+        warn(explanation(fit, tissue, chosen))
     return replace(fit, notes=notes_of(fit, tissue, chosen))
 
 

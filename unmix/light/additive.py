@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..errors import DataError, OptionError, UnmixWarning
+from ..errors import DataError, OptionError, warn
 from .bands import good_band_index
 from .beer_lambert import count_clipped, to_optical_density
+from .channels import in_any_channel
 from .white_point import WhitePoint, estimate_white_point
 
 
@@ -130,14 +130,12 @@ def _known_white_point(image: xr.DataArray, n_bands: int, given: tuple[float, ..
 
 def _count_negative_light(sample: np.ndarray) -> int:
     """Return how many pixels (n, n_bands) have a channel below zero, which no camera records; warn where there are."""
-    negative = int((sample < 0).any(axis=-1).sum()) if sample.dtype.kind in "if" else 0
+    negative = int(in_any_channel(sample < 0).sum()) if sample.dtype.kind in "if" else 0
     if negative:
-        warnings.warn(
+        warn(
             f"{negative} of {len(sample)} sampled pixels hold light below zero (the least is {np.nanmin(sample):.4g}) "
             "and are taken as black: an offset was subtracted, or the values are no light. Give them as recorded, "
-            'or say quantity="optical_density".',
-            UnmixWarning,
-            stacklevel=4,
+            'or say quantity="optical_density".'
         )
     return negative
 
@@ -147,9 +145,7 @@ def _say_what_was_assumed(white: WhitePoint) -> None:
     if not white.is_assumed:
         return
     seen, assumed = (", ".join(f"{value:.4g}" for value in row) for row in (white.seen, white.values))
-    warnings.warn(
+    warn(
         f"the brightest light seen is ({seen}), too dark for bare glass: the white point is assumed to be ({assumed}), "
-        "and densities hang on it. If what is seen is glass in dim light, give it as white_point=.",
-        UnmixWarning,
-        stacklevel=4,
+        "and densities hang on it. If what is seen is glass in dim light, give it as white_point=."
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import xarray as xr
 
 from ..conventions.spectral_axis import spectral_axis
-from ..errors import DataError, OptionError, UnmixWarning
+from ..errors import DataError, OptionError, warn
 
 _FEW = 200
 
@@ -65,11 +63,7 @@ def good_band_index(image: xr.DataArray, sample: np.ndarray) -> np.ndarray:
     if not (good & ~empty).any():
         raise DataError("every good band is zero in every sampled pixel: there is nothing to unmix.")
     if empty.any():
-        warnings.warn(
-            f"{int(empty.sum())} band(s) are zero everywhere and left out: {_listed(np.flatnonzero(empty))}.",
-            UnmixWarning,
-            stacklevel=2,
-        )
+        warn(f"{int(empty.sum())} band(s) are zero everywhere and left out: {_listed(np.flatnonzero(empty))}.")
     return np.flatnonzero(good & ~empty)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .channels import in_any_channel
+
 INTEGER_FLOOR = 0.499
 FLOAT_FLOOR = 1e-6
 
@@ -79,7 +81,7 @@ def full_scale(sample: np.ndarray) -> float:
 
 def count_clipped(values: np.ndarray) -> tuple[int, int]:
     """Return how many pixels (..., n_bands) have a channel at zero and how many have one at the type's maximum."""
-    zero = int((values <= 0).any(axis=-1).sum())
+    zero = int(in_any_channel(values <= 0).sum())
     if values.dtype.kind not in "ui":
         return zero, 0
-    return zero, int((values == np.iinfo(values.dtype).max).any(axis=-1).sum())
+    return zero, int(in_any_channel(values == np.iinfo(values.dtype).max).sum())

@@ -7,12 +7,11 @@ be ten times as noisy as their neighbours and still mostly signal, so both are a
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 import xarray as xr
 
-from ..errors import UnmixWarning
+from ..errors import warn
 
 _TIMES_NEIGHBOURS = 10.0
 _SHARE_OF_DEVIATION = 0.5
@@ -73,11 +72,9 @@ def warn_of_noisy_bands(image: xr.DataArray, positions: np.ndarray) -> None:
         spans = [(math.floor(10 * centres[r].min()) / 10, math.ceil(10 * centres[r].max()) / 10) for r in runs]
         where = f" ({', '.join(f'{low:g}-{high:g}' for low, high in spans)} nm)"
         way_out = f"Leave them out, exclude=[{', '.join(f'({low:g}, {high:g})' for low, high in spans)}]"
-    warnings.warn(
+    warn(
         f"{len(positions)} band(s) are mostly noise, more than {_TIMES_NEIGHBOURS:g} times that of their neighbours: "
-        f"{numbers}{where}. The endmembers follow that noise. {way_out}.",
-        UnmixWarning,
-        stacklevel=2,
+        f"{numbers}{where}. The endmembers follow that noise. {way_out}."
     )
 
 

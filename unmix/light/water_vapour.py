@@ -7,13 +7,12 @@ nobody said anything about these bands. Spectra measured in a laboratory have no
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..conventions.grid_mapping import is_on_earth
-from ..errors import UnmixWarning
+from ..errors import warn
 
 WATER_VAPOUR = ((1350.0, 1433.0), (1804.0, 1968.0))
 """Ranges in nanometres, ends included."""
@@ -44,10 +43,8 @@ def left_out_for_water(wavelengths: np.ndarray, good: np.ndarray, crs: Any, name
     if crs is not None and not is_on_earth(crs):
         return None
     spans = " and ".join(f"{low:g}-{high:g}" for low, high in WATER_VAPOUR)
-    warnings.warn(
+    warn(
         f"{name} gives no list of good bands: {int(inside.sum())} bands within {spans} nm, where water vapour blocks "
-        "the light, are left out. Say water_bands='keep' to use them.",
-        UnmixWarning,
-        stacklevel=2,
+        "the light, are left out. Say water_bands='keep' to use them."
     )
     return inside

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .beer_lambert import full_scale
+from .channels import in_all_channels
 
 DARKEST_WHITE = 200.0 / 255.0
 
@@ -42,7 +43,7 @@ def estimate_white_point(sample: np.ndarray) -> WhitePoint:
     full = brightest_value(sample)
     glass = _glass_below_padding(sample, full)
     if glass is not None:
-        return WhitePoint(glass, glass, int((sample == full).all(axis=-1).sum()))
+        return WhitePoint(glass, glass, int(in_all_channels(sample == full).sum()))
     high = _high(sample)
     glass = _bare_glass(sample, high)
     seen = high if glass is None else glass
@@ -55,11 +56,11 @@ def glass_noise(sample: np.ndarray, white: np.ndarray) -> np.ndarray | None:
     None where no bare glass is seen in the sample (n, n_bands) of recorded light. Dust and the edges of tissue, more
     than three deviations off, do not count.
     """
-    light = sample[~(sample == brightest_value(sample)).all(axis=-1)]
+    light = sample.compress(~in_all_channels(sample == brightest_value(sample)), axis=0)
     middle = _bare_glass(light, _high(light)) if len(light) else None
     if middle is None:
         return None
-    glass = light[(light >= _NEAR_WHITE * middle).all(axis=-1)].astype(np.float64) - middle
+    glass = light.compress(in_all_channels(light >= _NEAR_WHITE * middle), axis=0).astype(np.float64) - middle
     low, upper = np.percentile(glass, (25, 75), axis=0)
     near = np.abs(glass) <= _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
     return np.sqrt(np.mean(glass**2, axis=0, where=near)) / np.asarray(white)
@@ -77,9 +78,9 @@ def _glass_below_padding(sample: np.ndarray, full: float) -> np.ndarray | None:
 
     Glass so bright that the camera clips it has a flank: pixels just below the full range. Padding has none.
     """
-    padding = (sample == full).all(axis=-1)
-    rest = sample[~padding]
-    flank = (rest >= _BRIGHTER_THAN_GLASS * full).all(axis=-1)
+    padding = in_all_channels(sample == full)
+    rest = sample.compress(~padding, axis=0)
+    flank = in_all_channels(rest >= _BRIGHTER_THAN_GLASS * full)
     if not len(rest) or not padding.any() or flank.sum() > _PADDING_IS_ALONE * padding.sum():
         return None
     glass = _bare_glass(rest, _high(rest))
@@ -93,7 +94,7 @@ def _high(sample: np.ndarray) -> np.ndarray:
 
 def _bare_glass(sample: np.ndarray, high: np.ndarray) -> np.ndarray | None:
     """Return the median of what is nearly as bright as `high`, None where it is little or no narrow peak."""
-    glass = sample[(sample >= _NEAR_WHITE * high).all(axis=-1)]
+    glass = sample.compress(in_all_channels(sample >= _NEAR_WHITE * high), axis=0)
     if len(glass) < _GLASS_SHARE * len(sample):
         return None
     low, middle, upper = np.percentile(glass, (25, 50, 75), axis=0)

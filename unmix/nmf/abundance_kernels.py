@@ -207,20 +207,36 @@ def residual_of_rows(X, valid, E, A, residual, squares):
     E is padded for `subtract_mixtures`. Rows that are not valid get NaN, in A too.
     """
     n, b = X.shape
-    work = np.empty((4, b), X.dtype)
+    work, sizes, lefts = np.empty((4, b), X.dtype), np.empty(4, X.dtype), np.empty(4, X.dtype)
     for top in range(0, n, 4):
         subtract_mixtures(X, top, n, A.T, E, work)
+        _squares_of_four(X, top, work, sizes, lefts)
         for u in range(min(4, n - top)):
             i = top + u
             if not valid[i] or np.isnan(A[i, 0]):
                 A[i] = np.nan
                 residual[i], squares[i] = np.nan, 0.0
-                continue
-            size, left = X.dtype.type(0.0), X.dtype.type(0.0)
-            for j in range(b):
-                size += X[i, j] * X[i, j]
-                left += work[u, j] * work[u, j]
-            residual[i], squares[i] = np.sqrt(left / b), size
+            else:
+                residual[i], squares[i] = np.sqrt(lefts[u] / b), sizes[u]
+
+
+@kernel
+def _squares_of_four(X, i, work, sizes, lefts):
+    """Write the sums of squares of four rows of X from i, the last repeated, and of the rows of work."""
+    last, zero = len(X) - 1, X.dtype.type(0.0)
+    i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+    s, s1, s2, s3, t, t1, t2, t3 = zero, zero, zero, zero, zero, zero, zero, zero
+    for j in range(X.shape[1]):
+        s += X[i, j] * X[i, j]
+        s1 += X[i1, j] * X[i1, j]
+        s2 += X[i2, j] * X[i2, j]
+        s3 += X[i3, j] * X[i3, j]
+        t += work[0, j] * work[0, j]
+        t1 += work[1, j] * work[1, j]
+        t2 += work[2, j] * work[2, j]
+        t3 += work[3, j] * work[3, j]
+    sizes[0], sizes[1], sizes[2], sizes[3] = s, s1, s2, s3
+    lefts[0], lefts[1], lefts[2], lefts[3] = t, t1, t2, t3
 
 
 @kernel

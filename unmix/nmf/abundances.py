@@ -10,7 +10,6 @@ It fails, with a warning, where endmembers are nearly the same: their sum is the
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import DataError, OptionError, UnmixWarning
+from ..errors import DataError, OptionError, warn
 from .threads import over_rows, thread_count
 
 if TYPE_CHECKING:
@@ -257,11 +256,7 @@ def _warn_if_alike(E: np.ndarray, constraint: str, names: Sequence[str] | None) 
     if len(E) < 2:
         return
     if len(E) > E.shape[1] + (constraint == "sum_to_one"):
-        warnings.warn(
-            f"{len(E)} endmembers in {E.shape[1]} bands: many shares fit equally well; give fewer endmembers.",
-            UnmixWarning,
-            stacklevel=3,
-        )
+        warn(f"{len(E)} endmembers in {E.shape[1]} bands: many shares fit equally well; give fewer endmembers.")
     norms = np.linalg.norm(E, axis=1)
     unit = E[norms > 0] / norms[norms > 0, None]
     if len(unit) < 2:
@@ -273,10 +268,6 @@ def _warn_if_alike(E: np.ndarray, constraint: str, names: Sequence[str] | None) 
     labels = [every[k] for k in np.flatnonzero(norms > 0)]
     if angles[i, j] < _ANGLE_LIMIT:
         apart = f"{labels[i]} and {labels[j]} are {np.degrees(angles[i, j]):.2g} degrees apart"
-        warnings.warn(f"{apart}: their shares cannot be told apart, only their sum.", UnmixWarning, stacklevel=3)
+        warn(f"{apart}: their shares cannot be told apart, only their sum.")
     elif condition > _CONDITION_LIMIT:
-        warnings.warn(
-            f"the endmembers are nearly dependent (condition {condition:.1e}): shares may be far off.",
-            UnmixWarning,
-            stacklevel=3,
-        )
+        warn(f"the endmembers are nearly dependent (condition {condition:.1e}): shares may be far off.")

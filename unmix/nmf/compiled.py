@@ -7,6 +7,8 @@ from typing import Any
 
 from numba import njit
 
+from .compiled_files import VariantFiles
+
 REASSOCIATE = {"reassoc", "contract", "arcp", "nsz"}
 """What a kernel may do to sums so that they vectorise; NaN and infinity keep their meaning."""
 
@@ -29,6 +31,8 @@ def reproducible_kernel(function: Callable[..., Any]) -> Any:
 def _compiled(function: Callable[..., Any], fastmath: set[str]) -> Any:
     """Compile; where no folder can hold the cache (read-only install, no home), compile in every process."""
     try:
-        return njit(cache=True, nogil=True, fastmath=fastmath, error_model="numpy")(function)
+        compiled: Any = njit(cache=True, nogil=True, fastmath=fastmath, error_model="numpy")(function)
     except RuntimeError:
         return njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
+    compiled._cache._cache_file = VariantFiles(compiled)
+    return compiled

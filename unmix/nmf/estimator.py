@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..errors import OptionError, UnmixWarning
+from ..errors import OptionError, warn
 from .abundances import solve_abundances
 from .anchor_methods import find_anchors
 from .losses import BetaDivergence, as_loss
@@ -224,11 +223,7 @@ class SeparableNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if isinstance(r, bool) or not isinstance(r, numbers.Real) or r < 1 or r % 1 != 0:
             raise OptionError(f"n_components={r!r} is not a whole number of at least 1.")
         if r > min(shape):
-            warnings.warn(
-                f"n_components={r} is more than X of shape {shape} can hold; {min(shape)} are used.",
-                UnmixWarning,
-                stacklevel=3,
-            )
+            warn(f"n_components={r} is more than X of shape {shape} can hold; {min(shape)} are used.")
         return int(min(r, *shape))
 
     def _sizes(self, E: np.ndarray) -> np.ndarray:

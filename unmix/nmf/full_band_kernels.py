@@ -41,10 +41,10 @@ def gather_rows(
 @kernel
 def _energy(work: np.ndarray) -> float:
     """Return the sum of squares of a few rows."""
-    total = work.dtype.type(0.0)
-    for row in work:
-        for j in range(len(row)):
-            total += row[j] * row[j]
+    total, b = work.dtype.type(0.0), work.shape[1]
+    for i in range(len(work)):
+        for j in range(b):
+            total += work[i, j] * work[i, j]
     return np.float64(total)
 
 

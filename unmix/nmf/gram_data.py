@@ -12,14 +12,15 @@ Residuals R = X - A E are gathered, A'R and |R|^2, not A'X: differences of objec
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
-_STRIP_BYTES = 400_000
+from .threads import side_by_side
+
+_STRIP_BYTES = 800_000
 _SAMPLE = 20_000
 _LANES = 512
 _PARTS = 8
@@ -172,15 +173,11 @@ def moments(
     E = E.astype(data.dtype).astype(np.float64)
     prepared, r = data.prepare(E), len(M)
 
-    def walk(low: int, high: int) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-        return _walk(data, M, prepared, low, high, earlier, visit)
+    def walk(span: tuple[int, int]) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+        return _walk(data, M, prepared, *span, earlier, visit)
 
     edges = np.linspace(0, data.n, min(_PARTS, -(-data.n // data.strip)) + 1).astype(np.int64).tolist()
-    if threads > 1 and len(edges) > 2:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(walk, edges[:-1], edges[1:]))
-    else:
-        parts = [walk(low, high) for low, high in pairwise(edges)]
+    parts = side_by_side(walk, list(pairwise(edges)), threads)
     gathered, error, gram, cross = data.blank(r), 0.0, np.zeros((r, r)), np.zeros((r, r))
     for part in parts:
         gathered, error, gram, cross = gathered + part[0], error + part[1], gram + part[2], cross + part[3]

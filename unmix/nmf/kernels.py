@@ -51,13 +51,19 @@ def subtract_mixtures(X, i, stop, M, E, work):
     last, b = len(M) - 1, X.shape[1]
     i1, i2, i3 = min(i + 1, stop - 1), min(i + 2, stop - 1), min(i + 3, stop - 1)
     w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
-    for j in range(b):
-        w0[j], w1[j], w2[j], w3[j] = X[i, j], X[i1, j], X[i2, j], X[i3, j]
     for k in range(0, last + 1, 3):
         k1, k2 = min(k + 1, last), min(k + 2, last)
         a0, a1, a2, a3 = M[k, i], M[k, i1], M[k, i2], M[k, i3]
         c0, c1, c2, c3 = M[k1, i], M[k1, i1], M[k1, i2], M[k1, i3]
         d0, d1, d2, d3 = M[k2, i], M[k2, i1], M[k2, i2], M[k2, i3]
+        if k == 0:
+            for j in range(b):
+                e, f, g = E[0, j], E[1, j], E[2, j]
+                w0[j] = X[i, j] - (a0 * e + c0 * f + d0 * g)
+                w1[j] = X[i1, j] - (a1 * e + c1 * f + d1 * g)
+                w2[j] = X[i2, j] - (a2 * e + c2 * f + d2 * g)
+                w3[j] = X[i3, j] - (a3 * e + c3 * f + d3 * g)
+            continue
         for j in range(b):
             e, f, g = E[k, j], E[k + 1, j], E[k + 2, j]
             w0[j] -= a0 * e + c0 * f + d0 * g

@@ -8,14 +8,13 @@ nothing of the detector's gain, and needs the dark level to be subtracted.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import ConvergenceWarning, DataError
+from ..errors import ConvergenceWarning, DataError, warn
 from .abundances import abundance_problem, as_matrix
 
 
@@ -46,11 +45,7 @@ class PoissonProblem:
         A = np.empty((len(X), len(self.E)))
         missed = poisson_rows(X, self.E, valid, A)
         if missed:
-            warnings.warn(
-                f"{missed} of {int(valid.sum())} pixels did not reach the least divergence.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            warn(f"{missed} of {int(valid.sum())} pixels did not reach the least divergence.", ConvergenceWarning)
         rest = np.where(valid[:, None], X, 0.0) - A @ self.E
         residual = np.sqrt(np.einsum("ij,ij->i", rest, rest) / X.shape[1])
         squares = np.where(valid, np.einsum("ij,ij->i", X, X), 0.0)

@@ -19,12 +19,10 @@ weak directions as long as the signal of strong ones.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import ConvergenceWarning
+from ..errors import ConvergenceWarning, warn
 from .abundances import as_matrix
 from .anchors import require_rank_possible, successive_projection
 from .signal_coordinates import SignalCoordinates, linear_coordinates, moments_of, successive_points
@@ -140,9 +138,8 @@ def _design(C: np.ndarray, weights: np.ndarray, tolerance: float) -> np.ndarray:
         along = inverse @ C[j]
         w = (w - scale * (C @ along) ** 2) / (1 - share)
         inverse = (inverse - scale * np.outer(along, along)) / (1 - share)
-    warnings.warn(
+    warn(
         "the enclosing ellipsoid was not found to its tolerance; the last one is used to precondition the data.",
         ConvergenceWarning,
-        stacklevel=4,
     )
     return u

@@ -14,7 +14,6 @@ unmixing. That is why the anchors hold.
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import ConvergenceWarning, DataError, OptionError
+from ..errors import ConvergenceWarning, DataError, OptionError, warn
 from .alternation import Alternation
 from .gram_data import Coordinates, FullBands, GramData
 from .losses import BetaDivergence
@@ -169,7 +168,7 @@ def refine(
     method = choose_method(problem, update, n_coordinates, thread_count(threads))
     run = iterate(method, _ZERO[problem.X.dtype], max_iterations, tolerance, callback)
     if not run.converged:
-        warnings.warn(f"refinement {run.stop_reason}; the best so far is returned.", ConvergenceWarning, stacklevel=2)
+        warn(f"refinement {run.stop_reason}; the best so far is returned.", ConvergenceWarning)
     abundances, endmembers = method.factors
     return Refinement(
         np.ascontiguousarray(abundances), np.array(endmembers), run.objective, run.stop_reason, run.converged

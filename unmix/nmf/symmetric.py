@@ -13,14 +13,13 @@ answer depends on the start. It fails where S has strong negative structure: W W
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceWarning, DataError
+from ..errors import ConvergenceWarning, DataError, warn
 from .anchors import require_rank_possible, successive_projection
 from .refine import iterate
 
@@ -110,9 +109,7 @@ def factorise_symmetric(
     method = _CoordinateDescent(graph, start)
     run = iterate(method, _ZERO, max_iterations, tolerance, callback)
     if not run.converged:
-        warnings.warn(
-            f"symmetric factorisation {run.stop_reason}; the best so far is returned.", ConvergenceWarning, stacklevel=2
-        )
+        warn(f"symmetric factorisation {run.stop_reason}; the best so far is returned.", ConvergenceWarning)
     return SymmetricFactorisation(method.W, run.objective, run.stop_reason, run.converged)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +19,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _SPANS_A_THREAD = 4
-_LEAST_ROWS = 8_000
+_LEAST_ROWS = 4_000
 """Rows to solve that are worth a thread."""
 
 
@@ -36,19 +38,58 @@ def over_rows(work: Callable[[slice], None], n_rows: int, threads: int, least: i
 
     A span has at least `least` rows: with fewer a thread costs more than it gains.
     """
-    count = min(_SPANS_A_THREAD * threads, n_rows // least)
-    if threads == 1 or count < 2:
+    n_spans = min(_SPANS_A_THREAD * threads, n_rows // least)
+    if threads == 1 or n_spans < 2:
         return work(slice(0, n_rows))
-    edges = np.linspace(0, n_rows, count + 1).astype(np.int64).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, map(slice, edges[:-1], edges[1:])))
+    edges = np.linspace(0, n_rows, n_spans + 1).astype(np.int64).tolist()
+    side_by_side(work, list(map(slice, edges[:-1], edges[1:])), threads)
     return None
 
 
 def each(work: Callable[[Item], T], items: Iterable[Item], threads: int) -> list[T]:
     """Return ``work(item)`` of every item, in order; side by side, with one BLAS thread each, as more only spin."""
-    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, items))
+    with one_blas_thread():
+        return side_by_side(work, list(items), threads)
+
+
+def side_by_side(work: Callable[[Item], T], items: Sequence[Item], threads: int) -> list[T]:
+    """Return ``work(item)`` of every item, in order. The caller works too: another thread takes a millisecond to wake.
+
+    After an error no further item is begun.
+    """
+    places, failed = count(), threading.Event()
+    results: dict[int, T] = {}
+
+    def take_turns() -> None:
+        while not failed.is_set() and (place := next(places)) < len(items):
+            try:
+                results[place] = work(items[place])
+            except BaseException:
+                failed.set()
+                raise
+
+    others = min(threads, len(items)) - 1
+    if others < 1:
+        return [work(item) for item in items]
+    running = [_pool().submit(take_turns) for _ in range(others)]
+    try:
+        take_turns()
+    finally:
+        late = [other for other in running if not other.cancel()]
+        wait(late)
+    for other in late:
+        other.result()
+    return [results[place] for place in range(len(items))]
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads that help; they stay, as starting one takes as long as 10,000 pixels."""
+    return ThreadPoolExecutor(thread_count(None), thread_name_prefix="unmix")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 class _Limit:

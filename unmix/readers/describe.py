@@ -216,10 +216,11 @@ def _moved(transform: Any, window: tuple[int, int, int, int]) -> Any:
 
 
 def _shifted(image: xr.DataArray, window: tuple[int, int, int, int], steps: tuple[float, float]) -> xr.DataArray:
-    for axis, start, step in zip(("y", "x"), window[:2], steps, strict=True):
-        coord = image.coords[axis]
-        image = image.assign_coords({axis: (axis, coord.values + start * step, coord.attrs)})
-    return image
+    if window[:2] == (0, 0):
+        return image
+    away = zip("yx", window[:2], steps, strict=True)
+    moved = {axis: (axis, image[axis].values + start * step, image[axis].attrs) for axis, start, step in away}
+    return image.assign_coords(moved)
 
 
 def _recorded(raw: Raw, source: Physical) -> dict[str, Any]:

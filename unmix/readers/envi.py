@@ -7,14 +7,13 @@ values`` plus ``data offset values``.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from ..conventions.spectral_axis import in_nanometres
-from ..errors import ReadError, UnmixWarning
+from ..errors import ReadError, warn
 from ..image import sample_rows
 from .describe import Description, make_image
 from .envi_header import Header, Layout, layout_of, read_header
@@ -223,4 +222,4 @@ def _listed(paths: list[Path]) -> str:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UnmixWarning, stacklevel=3)
+    warn(message)

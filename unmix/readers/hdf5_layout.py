@@ -6,7 +6,6 @@ one whose length is that of a wavelength array; the last axis is a guess and sai
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from ..conventions.grid_mapping import plain_text
 from ..conventions.named_axes import letter_of
 from ..conventions.spectral_axis import SpectralAxis, in_nanometres, other_axis
-from ..errors import UnmixWarning
+from ..errors import warn
 from .companions import describe_by
 from .describe import Description
 from .hdf5_file import is_bare_dimension, plain_array
@@ -47,11 +46,9 @@ def axes_of(dataset: Any, vectors: dict[str, Any], path: Path) -> tuple[int, int
         band = matching[0] if len(matching) == 1 else None
     if band is None:
         band = long[-1]
-        warnings.warn(
+        warn(
             f"{shown(path)}: dataset {dataset.name!r} does not say which axis holds the bands; the last one, of length "
-            f"{dataset.shape[band]}, is taken.",
-            UnmixWarning,
-            stacklevel=2,
+            f"{dataset.shape[band]}, is taken."
         )
     y, x = (axis for axis in long if axis != band)
     return y, x, band

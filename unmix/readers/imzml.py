@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ..conventions.spectral_axis import SpectralAxis
-from ..errors import OptionError, ReadError, UnmixWarning
+from ..errors import OptionError, ReadError, warn
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
@@ -198,11 +198,9 @@ def _binned(
         raise ReadError(f"{shown(path)}: bins of {width:g} m/z make {n_bands} bands; at most {_MOST_BANDS}. Give key=.")
     check_decoded_size(path, (places.shape[1], n_bands), np.dtype(np.float32), "one row")
     if key is None:
-        warnings.warn(
+        warn(
             f"{shown(path)} is processed: each pixel has its own peaks. They are summed into {n_bands} bins of "
-            f"{width:g} m/z; give the width as key='0.1'.",
-            UnmixWarning,
-            stacklevel=3,
+            f"{width:g} m/z; give the width as key='0.1'."
         )
     raw = ImzmlCube(str(data), places, spectra, types, n_bands, (first, width))
     return raw, first + (np.arange(n_bands) + 0.5) * width

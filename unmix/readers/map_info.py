@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UnmixWarning
+from ..errors import warn
 from .envi_header import Header
 from .naming import shown
 
@@ -95,4 +94,4 @@ def _key(text: str) -> str:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UnmixWarning, stacklevel=4)
+    warn(message)

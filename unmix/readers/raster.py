@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from ..conventions.spectral_axis import in_nanometres
-from ..errors import OptionError, ReadError, UnmixWarning
+from ..errors import OptionError, ReadError, warn
 from .describe import Description, make_image
 from .limits import check_decoded_size
 from .naming import one_line, shown
@@ -198,4 +198,4 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UnmixWarning, stacklevel=3)
+    warn(message)

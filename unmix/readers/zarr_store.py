@@ -7,7 +7,6 @@ bytes or numbers are allowed: others (pickle, JSON objects) would run what the f
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import xarray as xr
 from ..conventions.grid_mapping import crs_of, transform_of
 from ..conventions.named_axes import letter_of
 from ..conventions.spectral_axis import in_nanometres, other_axis
-from ..errors import ReadError, UnmixWarning
+from ..errors import ReadError, warn
 from .cf_place import evenly_spaced
 from .describe import Description, make_image
 from .limits import check_decoded_size
@@ -151,11 +150,9 @@ def _axes(array: Any, dims: list[str], path: Path) -> tuple[int, int, int]:
     if sorted(letters.values()) == ["b", "x", "y"]:
         y, x, b = (next(axis for axis in long if letters[axis] == letter) for letter in "yxb")
         return y, x, b
-    warnings.warn(
+    warn(
         f"{shown(path)} does not say which axis holds the bands; the last one, of length {array.shape[long[-1]]}, is "
-        "taken.",
-        UnmixWarning,
-        stacklevel=2,
+        "taken."
     )
     return long[0], long[1], long[2]
 

@@ -14,6 +14,7 @@ import xarray as xr
 from ..blocks import Block, Progress, load_block, map_blocks, sample_positions
 from ..image import as_image, pixel_size
 from ..light.beer_lambert import optical_density_table
+from ..light.channels import in_all_channels
 from ..light.white_point import estimate_white_point
 from ..readers.pyramid import Pyramid, pixels_of, pyramid_of
 from ..result import Endmembers
@@ -25,7 +26,7 @@ _FIT_MICROMETRES = 1.1
 _TILE, _TILES = 256, 48
 _TISSUE_DENSITY = 0.06
 _TISSUE_TILE = 0.3
-_BRIGHT, _LEAST_GLASS, _WHITE_SAMPLE, _OVERVIEW_SAMPLE = 0.8, 0.005, 200_000, 500_000
+_BRIGHT, _LEAST_GLASS, _OVERVIEW_SAMPLE = 0.8, 0.005, 200_000
 _MARGIN = 2
 
 
@@ -43,6 +44,12 @@ class Judged:
         Where there is no tissue.
     notes : dict
         What was looked at, for the record.
+    corners : ndarray of int, shape (n, 2)
+        Row and column of each tile at its level.
+    tile_rows : int
+        Rows of a tile.
+    scale : (float, float)
+        Rows and columns of the slide to one of that level.
     """
 
     image: xr.DataArray
@@ -50,13 +57,14 @@ class Judged:
     glass: Glass
     notes: dict[str, object]
     corners: np.ndarray
+    tile_rows: int
     scale: tuple[float, float]
 
     def placed(self, found: Endmembers) -> Endmembers:
         """Return endmembers with their nearest pixels where they are on the slide."""
         rows, columns = found.anchor_row.copy(), found.anchor_col.copy()
         known = rows >= 0
-        tile, row = np.divmod(rows[known], _TILE)
+        tile, row = np.divmod(rows[known], self.tile_rows)
         rows[known] = ((self.corners[tile, 0] + row + 0.5) * self.scale[0]).astype(np.int64)
         columns[known] = ((self.corners[tile, 1] + columns[known] + 0.5) * self.scale[1]).astype(np.int64)
         return replace(found, anchor_row=rows, anchor_col=columns)
@@ -81,10 +89,14 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     if small is None or image.dtype.kind != "u":
         return None
     overview = _read_level(pyramid.open(small))
-    tissue = _tissue(overview)
+    seen = overview.reshape(-1, 3)
+    seen = seen.take(sample_positions(len(seen), _OVERVIEW_SAMPLE), axis=0)
+    tissue = _tissue(overview, seen)
     fine = _fit_level(image, pyramid)
-    corners = _tissue_tiles(tissue, pyramid.shapes[fine])
-    tiles = _read_tiles(pyramid.open(fine), corners, threads, progress)
+    level_image = pyramid.open(fine)
+    tile = _tile_shape(level_image)
+    corners = _tissue_tiles(tissue, pyramid.shapes[fine], tile)
+    tiles = _read_tiles(level_image, corners, tile, threads, progress)
     level, full = pyramid.shapes[fine], pyramid.shapes[pyramid.level]
     notes: dict[str, object] = {
         "overview_level": small, "fit_level": fine, "fit_tiles": len(corners),
@@ -92,8 +104,7 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     }  # fmt: skip
     scale = full[0] / level[0], full[1] / level[1]
     glass = Glass(~_grown(tissue, _MARGIN), full)
-    seen = overview.reshape(-1, 3)
-    return Judged(tiles, seen[sample_positions(len(seen), _OVERVIEW_SAMPLE)], glass, notes, corners, scale)
+    return Judged(tiles, seen, glass, notes, corners, tile[0], scale)
 
 
 def _overview_level(pyramid: Pyramid) -> int | None:
@@ -122,14 +133,12 @@ def _read_level(level: xr.DataArray) -> np.ndarray:
     return load_block(level, Block(slice(0, height), slice(0, width)))[0]
 
 
-def _tissue(overview: np.ndarray) -> np.ndarray:
-    """Return where a small picture of a slide (h, w, 3) is darker than its glass, bool (h, w)."""
+def _tissue(overview: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Return where a small picture of a slide (h, w, 3) is darker than its glass, as a sample (n, 3) of it shows it."""
     from .tissue_kernel import denser
 
-    flat = overview.reshape(-1, 3)
-    sample = flat[sample_positions(len(flat), _WHITE_SAMPLE)]
     white = estimate_white_point(sample).values
-    bright = sample[(sample >= _BRIGHT * white).all(axis=1)]
+    bright = sample.compress(in_all_channels(sample >= _BRIGHT * white), axis=0)
     if len(bright) < _LEAST_GLASS * len(sample):
         return np.ones(overview.shape[:2], bool)
     glass = np.array([np.bincount(channel).argmax() for channel in bright.T], np.float64)
@@ -152,11 +161,19 @@ def _grown(tissue: np.ndarray, margin: int) -> np.ndarray:
     return grown
 
 
-def _tissue_tiles(tissue: np.ndarray, level: tuple[int, int]) -> np.ndarray:
+def _tile_shape(level: xr.DataArray) -> tuple[int, int]:
+    """Return rows and columns of tiles of about 256 that hold whole tiles of the file or whole parts of one."""
+    pyramid = pyramid_of(level)
+    grain = (_TILE, _TILE) if pyramid is None else pyramid.grain
+    rows, columns = (_TILE // size * size if size <= _TILE else size // -(-size // _TILE) for size in grain)
+    return rows, columns
+
+
+def _tissue_tiles(tissue: np.ndarray, level: tuple[int, int], tile: tuple[int, int]) -> np.ndarray:
     """Return upper left corners (n, 2) of tiles with tissue, spread evenly over the slide, at a level."""
-    rows, columns = (np.arange(0, max(1, size - _TILE + 1), _TILE) for size in level)
-    y0, y1 = _edges(rows, tissue.shape[0], level[0])
-    x0, x1 = _edges(columns, tissue.shape[1], level[1])
+    rows, columns = (np.arange(0, max(1, size - step + 1), step) for size, step in zip(level, tile, strict=True))
+    y0, y1 = _edges(rows, tile[0], tissue.shape[0], level[0])
+    x0, x1 = _edges(columns, tile[1], tissue.shape[1], level[1])
     down = np.stack([tissue[a:b].sum(axis=0, dtype=np.int64) for a, b in zip(y0, y1, strict=True)])
     total = np.pad(down.cumsum(axis=1), ((0, 0), (1, 0)))
     inside = total[:, x1] - total[:, x0]
@@ -167,23 +184,28 @@ def _tissue_tiles(tissue: np.ndarray, level: tuple[int, int]) -> np.ndarray:
     return np.stack([rows[held[chosen]], columns[across[chosen]]], axis=1)
 
 
-def _edges(starts: np.ndarray, n_cells: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _edges(starts: np.ndarray, step: int, n_cells: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and past-the-last cell that tiles of a level reach into."""
     first = starts * n_cells // size
-    return first, np.maximum(first + 1, np.minimum(n_cells, -(-(starts + _TILE) * n_cells // size)))
+    return first, np.maximum(first + 1, np.minimum(n_cells, -(-(starts + step) * n_cells // size)))
 
 
 def _read_tiles(
-    level: xr.DataArray, corners: np.ndarray, threads: int | None, progress: Progress | None
+    level: xr.DataArray,
+    corners: np.ndarray,
+    tile: tuple[int, int],
+    threads: int | None,
+    progress: Progress | None,
 ) -> xr.DataArray:
     """Return tiles of a level below each other as one image in memory; what lies beyond its edge is not valid."""
     height, width = level.shape[:2]
-    values = np.zeros((len(corners) * _TILE, _TILE, level.sizes["band"]), level.dtype)
+    values = np.zeros((len(corners) * tile[0], tile[1], level.sizes["band"]), level.dtype)
     valid = np.zeros(values.shape[:2], bool)
     blocks = [
-        Block(slice(int(y), min(int(y) + _TILE, height)), slice(int(x), min(int(x) + _TILE, width))) for y, x in corners
+        Block(slice(int(y), min(int(y) + tile[0], height)), slice(int(x), min(int(x) + tile[1], width)))
+        for y, x in corners
     ]
-    place = {(block.rows.start, block.columns.start): k * _TILE for k, block in enumerate(blocks)}
+    place = {(block.rows.start, block.columns.start): k * tile[0] for k, block in enumerate(blocks)}
 
     def take(seen: np.ndarray, usable: np.ndarray, block: Block) -> None:
         top = place[block.rows.start, block.columns.start]

@@ -80,11 +80,14 @@ class Overview:
         """Return the mean of every cell of one map over its valid pixels, float32; NaN where none is valid."""
         height, width = self.shape[1:]
         rows, columns = (np.minimum(self.step, n - np.arange(0, n, self.step)) for n in (height, width))
-        n_valid = np.outer(rows, columns).astype(np.float32) - self._n_invalid
+        n_valid = np.multiply.outer(rows.astype(np.float32), columns.astype(np.float32))
+        n_valid -= self._n_invalid
+        mean: np.ndarray = self._totals[k].astype(np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean: np.ndarray = self._totals[k] / (n_valid * np.float32(PER_UNIT))
+            mean /= n_valid
+        mean /= np.float32(PER_UNIT)
         mean[n_valid <= 0] = np.nan
-        return mean.astype(np.float32, copy=False)
+        return mean
 
     def mean(self, k: int) -> float:
         """Return the mean of one map over its valid pixels."""

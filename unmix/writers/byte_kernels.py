@@ -1,4 +1,4 @@
-"""The compiled loops of `writers.slide_pyramid`: concentrations to 8-bit values, and to their means over 2 x 2."""
+"""The compiled loops of `writers.slide_pyramid`: 8-bit values of concentrations, means over 2 x 2, and differences."""
 
 from __future__ import annotations
 
@@ -33,3 +33,26 @@ def halve(values, half):
             half[i, j] = np.uint8((total + 2) >> 2)
         if w % 2:
             half[i, w // 2] = np.uint8((2 * np.uint32(above[w - 1]) + 2 * np.uint32(below[w - 1]) + 2) >> 2)
+
+
+@kernel
+def differ(values, top, left, differences):
+    """Take a tile out of values (h, w) as differences between neighbours in a row; zeros lie beyond the edge.
+
+    Returns whether any value of the tile is not zero.
+    """
+    n_rows, n_columns = differences.shape
+    h, w = min(n_rows, len(values) - top), min(n_columns, values.shape[1] - left)
+    seen = np.uint8(0)
+    for i in range(h):
+        row, out = values[top + i, left : left + w], differences[i]
+        out[0] = row[0]
+        seen |= row[0]
+        for j in range(1, w):
+            out[j] = np.uint8(row[j] - row[j - 1])
+            seen |= row[j]
+        if w < n_columns:
+            out[w] = np.uint8(0 - row[w - 1])
+            out[w + 1 :] = 0
+    differences[h:] = 0
+    return seen != 0

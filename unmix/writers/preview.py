@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from ..materials.colours import FULL_THICKNESS, INVALID
+from ..nmf.threads import one_blas_thread
 from .commit import commit
 from .facts import colours, is_stained, quantity, source_path
 from .reduced import reduced
 
 _LONGEST_SIDE = 2048
 _BRIGHTEST = 99.5
+_STRIP_PIXELS = 1 << 15
 
 
 def write_preview(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -23,7 +26,7 @@ def write_preview(result: xr.Dataset, path: Path, *, overwrite: bool = False) ->
     picture = composite(result, _LONGEST_SIDE)
 
     def fill(temporary: Path) -> None:
-        temporary.write_bytes(imagecodecs.png_encode(picture, level=6))
+        temporary.write_bytes(imagecodecs.png_encode(picture, level=3, filter=imagecodecs.PNG.FILTER.PAETH))
 
     def differences(temporary: Path, _: None) -> str:
         return "" if np.array_equal(imagecodecs.png_decode(temporary.read_bytes()), picture) else "values"
@@ -52,21 +55,35 @@ def composite(result: xr.Dataset, limit: int) -> np.ndarray:
         The picture.
     """
     maps = reduced(result["abundances"], limit)
+    drawn = _drawn_by(result, maps)
+    height, width = maps.shape[1:]
+    picture = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    with one_blas_thread():
+        for top in range(0, height, rows):
+            strip = maps[:, top : top + rows]
+            colour = drawn(_weights(strip))
+            colour[~np.isfinite(strip).all(axis=0)] = [int(INVALID[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+            picture[top : top + rows] = np.rint(255 * colour)
+    return picture
+
+
+def _drawn_by(result: xr.Dataset, maps: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what turns a strip of weights (r, h, w) into colours (h, w, 3), 0 to 1."""
     hues = colours(result)
-    valid = np.isfinite(maps).all(axis=0)
-    weights = np.clip(np.nan_to_num(maps, posinf=0.0, neginf=0.0), 0.0, None)
     if is_stained(result) and result.sizes["band"] == 3:
         absorbed = -result["endmembers"].values.astype(np.float32)
-        picture = np.exp(np.tensordot(weights.astype(np.float32), absorbed, axes=(0, 0)))
-    elif is_stained(result):
-        picture = _absorbed(weights / _scales(weights, valid), hues)
-    elif quantity(result) == "counts":
-        picture = _added(weights / _scales(weights, valid), hues)
-    else:
-        total = weights.sum(axis=0)
-        picture = _added(weights / np.where(total > 1.0, total, 1.0), hues)
-    picture[~valid] = [int(INVALID[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return np.rint(255 * picture).astype(np.uint8)
+        return lambda weights: np.exp(np.tensordot(weights.astype(np.float32, copy=False), absorbed, axes=(0, 0)))
+    if is_stained(result) or quantity(result) == "counts":
+        scales, draw = _scales(maps), _absorbed if is_stained(result) else _added
+        return lambda weights: draw(weights / scales, hues)
+    return lambda weights: _added(weights / np.maximum(weights.sum(axis=0), 1.0), hues)
+
+
+def _weights(maps: np.ndarray) -> np.ndarray:
+    """Return what is drawn of maps: nothing where they are negative or no number."""
+    weights: np.ndarray = np.maximum(np.nan_to_num(maps, posinf=0.0, neginf=0.0), 0.0)
+    return weights
 
 
 def brightest(values: np.ndarray, percentile: float = _BRIGHTEST) -> float:
@@ -75,9 +92,10 @@ def brightest(values: np.ndarray, percentile: float = _BRIGHTEST) -> float:
     return float(np.percentile(positive, percentile)) if positive.size else 1.0
 
 
-def _scales(weights: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _scales(maps: np.ndarray) -> np.ndarray:
     """Return the value of each map that is drawn in full colour, (r, 1, 1)."""
-    return np.array([brightest(one[valid]) for one in weights])[:, None, None]
+    valid = np.isfinite(maps).all(axis=0)
+    return np.array([brightest(one[valid]) for one in _weights(maps)])[:, None, None]
 
 
 def _added(weights: np.ndarray, hues: np.ndarray) -> np.ndarray:

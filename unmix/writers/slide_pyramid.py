@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -54,14 +53,9 @@ class TilePyramid:
         self._empty: tuple[int, int, int] | None = None
         self.n_beyond = 0
 
-    def put(self, level: int, k: int, row: int, column: int, tile: np.ndarray | None) -> None:
-        """Deflate and keep one tile; None where all of it is zero."""
-        if tile is None:
-            place = self._empty_tile()
-        else:
-            height, width = tile.shape
-            whole = (height, width) == (TILE, TILE)
-            place = self._append(tile if whole else np.pad(tile, ((0, TILE - height), (0, TILE - width))))
+    def put(self, level: int, k: int, row: int, column: int, differences: np.ndarray | None) -> None:
+        """Deflate and keep one tile, given as differences in its rows; None where all of it is zero."""
+        place = self._empty_tile() if differences is None else self._append(differences)
         self._places[level][k, row, column] = place[:2]
         self.checksums[level][k, row, column] = place[2]
 
@@ -75,11 +69,10 @@ class TilePyramid:
         with self._lock:
             self.n_beyond += n
 
-    def _append(self, tile: np.ndarray) -> tuple[int, int, int]:
-        import imagecodecs
+    def _append(self, differences: np.ndarray) -> tuple[int, int, int]:
+        from isal import isal_zlib
 
-        content: Any = np.ascontiguousarray(tile)
-        encoded = np.frombuffer(imagecodecs.deflate_encode(content, level=_DEFLATE_LEVEL), np.uint8)
+        encoded = np.frombuffer(isal_zlib.compress(differences, _DEFLATE_LEVEL), np.uint8)
         with self._lock:
             offset, self._end = self._end, self._end + len(encoded)
         self._file.write(encoded, offset)
@@ -132,11 +125,14 @@ def _put_tiles(
     window: tuple[slice, slice],
 ) -> None:
     """Put the tiles of a part of a level that begins at a row and a column."""
+    from .byte_kernels import differ
+
     rows, columns = (-(-(span.stop - span.start) // (TILE << level)) for span in window)
+    differences = np.empty((TILE, TILE), np.uint8)
     for i in range(rows):
         for j in range(columns):
-            tile = None if part is None else part[i * TILE : (i + 1) * TILE, j * TILE : (j + 1) * TILE]
-            pyramid.put(level, k, top // TILE + i, left // TILE + j, tile if tile is not None and tile.any() else None)
+            seen = part is not None and differ(part, i * TILE, j * TILE, differences)
+            pyramid.put(level, k, top // TILE + i, left // TILE + j, differences if seen else None)
 
 
 def _make_further(pyramid: TilePyramid, values: np.ndarray) -> None:

@@ -1,7 +1,8 @@
 """Pyramidal OME-TIFF of a whole slide: 8-bit concentrations that QuPath, Bio-Formats and napari open.
 
-One channel a stain, 512-pixel tiles, deflated, each further level the mean of 2 x 2 pixels of the one before, kept as
-SubIFDs. A value is the concentration times 64, which the file says; 16-bit floats are no pixel type of OME.
+One channel a stain, 512-pixel tiles, deflated with predictor 2, each further level the mean of 2 x 2 pixels of the one
+before, kept as SubIFDs. A value is the concentration times 64, which the file says; 16-bit floats are no pixel type of
+OME.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _fill(temporary: Path, pyramid: TilePyramid, metadata: dict[str, Any]) -> No
     import tifffile
 
     layout: dict[str, Any] = {
-        "dtype": np.uint8, "tile": (TILE, TILE), "photometric": "minisblack", "compression": "zlib"
+        "dtype": np.uint8, "tile": (TILE, TILE), "photometric": "minisblack", "compression": "zlib", "predictor": 2
     }  # fmt: skip
     large = np.prod(pyramid.shape, dtype=np.int64) * 4 / 3 > _CLASSIC_BYTES
     with tifffile.TiffWriter(temporary, ome=True, bigtiff=bool(large)) as file:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import OptionError, ReadError, UnmixError, UnmixWarning
+from ...errors import OptionError, ReadError, UnmixError, warn
 from ...materials.library import SpectralLibrary
 from ..naming import one_line, shown
 
@@ -109,10 +108,8 @@ def _with_scale(library: SpectralLibrary, scale: float | None, path: Path) -> Sp
     if finite.size == 0:
         raise ReadError(f"{shown(path)}: no spectrum has a value.")
     if np.percentile(finite, 95) > _SCALED_ABOVE:
-        warnings.warn(
+        warn(
             f"{shown(path)}: values reach {finite.max():,.6g}, so they are not reflectance from 0 to 1. "
-            "Names do not depend on it; for abundances give scale= (10000 is usual).",
-            UnmixWarning,
-            stacklevel=3,
+            "Names do not depend on it; for abundances give scale= (10000 is usual)."
         )
     return library
