@@ -29,6 +29,7 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 _CONDITION_LIMIT = 1e5
 _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
+_SUBSET_LIMIT = 10
 _LEAST_SINGULAR = 1e-10
 _ANGLE_LIMIT = np.radians(0.25)
 _TILE_BYTES = 1 << 18
@@ -234,8 +235,9 @@ def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
         raise OptionError(f"max_active={max_active!r} is not a whole number of at least 1.")
     if problem.constraint == "unconstrained":
         raise OptionError("max_active= needs a constraint that abundances are not negative.")
-    if not problem.use_table:
-        raise OptionError(f"max_active= tries every set of endmembers: at most 10 that can be told apart, not {r}.")
+    if not problem.use_table or r > _SUBSET_LIMIT:
+        few = f"at most {_SUBSET_LIMIT} that can be told apart"
+        raise OptionError(f"max_active= tries every set of endmembers: {few}, not {r}.")
     return replace(problem, max_active=int(min(max_active, r)))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .compiled import exact_kernel
 
-TABLE_LIMIT = 10
+TABLE_LIMIT = 12
 _DUAL_TOLERANCE = 1e-12
 
 
