@@ -114,7 +114,7 @@ class Run:
         return Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
 
     def __call__(self) -> Finished | Refused | Failure | None:
-        """Do the work in a thread of its own: the worker's is used again, and would keep its place behind the window."""
+        """Do the work in a thread of its own: the worker's is used again, and would stay behind the window."""
         answers: list[Finished | Refused | Failure | None] = []
         thread = threading.Thread(target=lambda: answers.append(self._answer()), daemon=True)
         thread.start()
