@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import exact_kernel
+from .quadratic import factor_within
 
 
 def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -63,12 +64,7 @@ def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray,
         if (code >> i) & 1:
             members[n] = i
             n += 1
-    for a in range(n):
-        for b in range(a + 1):
-            rest = G[members[a], members[b]]
-            for m in range(b):
-                rest -= L[a, m] * L[b, m]
-            L[a, b] = np.sqrt(rest) if a == b else rest / L[b, b]
+    factor_within(G, members, n, L)
     for b in range(n):
         W[b, b] = 1.0 / L[b, b]
         for a in range(b + 1, n):

@@ -229,6 +229,23 @@ def _gradient(G, f, a, passive, summed, g):
 
 
 @exact_kernel
+def factor_within(G, members, n, L):
+    """Fill L with the Cholesky factor of G within n members; return False where they are dependent."""
+    for i in range(n):
+        for j in range(i + 1):
+            s = G[members[i], members[j]]
+            for k in range(j):
+                s -= L[i, k] * L[j, k]
+            if i == j:
+                if s <= 1e-13 * G[members[i], members[i]]:
+                    return False
+                L[i, i] = np.sqrt(s)
+            else:
+                L[i, j] = s / L[j, j]
+    return True
+
+
+@exact_kernel
 def _solve_passive(G, f, passive, summed, z, L):
     """Solve the equality problem on the passive set by Cholesky; return False where the set is dependent."""
     r = len(f)
@@ -239,17 +256,8 @@ def _solve_passive(G, f, passive, summed, z, L):
         if passive[i]:
             index[n] = i
             n += 1
-    for i in range(n):
-        for j in range(i + 1):
-            s = G[index[i], index[j]]
-            for k in range(j):
-                s -= L[i, k] * L[j, k]
-            if i == j:
-                if s <= 1e-13 * G[index[i], index[i]]:
-                    return False
-                L[i, i] = np.sqrt(s)
-            else:
-                L[i, j] = s / L[j, j]
+    if not factor_within(G, index, n, L):
+        return False
     u, ones = np.empty(n), np.empty(n)
     for i in range(n):
         s, t = f[index[i]], 1.0
