@@ -20,7 +20,7 @@ import xarray as xr
 
 from .errors import UnmixWarning, warn
 
-_HASHED_PIXELS = 10_000
+_HASHED_PIXELS = 2_500
 _PACKAGES = ("unmix", "numpy", "scipy", "numba", "xarray", "dask")
 
 

@@ -16,6 +16,7 @@ from .curves import theme_plot
 from .exploring import area_said, area_share, heights, pixel_said, step_of
 from .knobs import NumberBox, ignore_wheel
 from .latest import Latest
+from .layers import STAINED
 from .overlay import overlay, put_overlay
 from .pacing import after
 from .session import session_of
@@ -23,7 +24,7 @@ from .session import session_of
 THRESHOLD = "threshold"
 _STEPS = 500
 _THROTTLE_MS = 60
-_DIMMED = {None: "transparent", 0: (0.0, 0.0, 0.0, 1.0), 1: "transparent"}
+_FADED = 0.75
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,10 @@ class ThresholdTab(QWidget):
         ignore_wheel(self.slider)
         self.number = NumberBox(0.0, None, self)
         self.number.setToolTip("<qt>The threshold as a number.</qt>")
-        self.show_box = QCheckBox("darken the rest of the image")
-        self.show_box.setToolTip("<qt>Leave only the pixels at or above the threshold bright.</qt>")
+        self.show_box = QCheckBox("fade the rest of the image")
+        self.show_box.setToolTip(
+            "<qt>Leave only the pixels at or above the threshold as they are. Slides fade to white.</qt>"
+        )
         self.show_box.setChecked(True)
         self.area_label = note("Share of the valid pixels at or above the threshold.")
         self.plot = pg.PlotWidget()
@@ -188,9 +191,10 @@ class ThresholdTab(QWidget):
             text += f" of {pixel_said(size)}, {about}<b>{area_said(above.n_pixels, size)}</b>"
         self.area_label.setText(text + ".")
         if self.show_box.isChecked() and source is not None:
-            put_overlay(
-                self.viewer, source, THRESHOLD, above.mask, "labels", above.step, colormap=_DIMMED, opacity=0.75
-            )  # fmt: skip
+            ground = "white" if run.quantity in STAINED else "black"  # as the anchors' labels are to be read on
+            colours = {None: "transparent", 0: ground, 1: "transparent"}
+            look: dict[str, Any] = {"colormap": colours, "opacity": _FADED}
+            put_overlay(self.viewer, source, THRESHOLD, above.mask, "labels", above.step, **look)
 
 
 def _short(value: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import uuid
 import warnings
@@ -21,6 +23,9 @@ from .recipe import recipe_of
 from .request import Request
 from .show import warm_up
 from .sources import LayerData
+
+_BEHIND = 5
+"""How much nicer than the window's thread those are that compute: it is to have a processor whenever it wants one."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,16 @@ class Run:
         return Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
 
     def __call__(self) -> Finished | Refused | Failure | None:
-        """Do the work, in the worker's thread."""
+        """Do the work in a thread of its own: the worker's is used again, and would stay behind the window."""
+        answers: list[Finished | Refused | Failure | None] = []
+        thread = threading.Thread(target=lambda: answers.append(self._answer()), daemon=True)
+        thread.start()
+        thread.join()
+        return answers[0]
+
+    def _answer(self) -> Finished | Refused | Failure | None:
+        """Do the work, and say how it ended."""
+        _give_way()
         try:
             return self._finish()
         except Cancelled:
@@ -132,3 +146,10 @@ class Run:
         warm_up(layers)
         notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UnmixWarning))
         return Finished(source.identity, source.name, self.run_id, recipe, result, layers, tuple(notes))
+
+
+def _give_way() -> None:
+    """Let the window go first, from this thread and those it starts; on Linux each thread has a niceness of its own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _BEHIND)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 
 import numpy as np
@@ -189,6 +192,28 @@ def test_telling_of_a_run_does_nothing_else_on_the_way(qtbot, make_napari_viewer
     assert activity.said == "mapping the abundances, 75 %"
     activity.close()
     qtbot.waitUntil(lambda: waiting == ["later"], timeout=WAIT_MS)
+
+
+def test_a_run_gives_way_to_the_window_and_no_other_worker_does(qtbot, desk, monkeypatch):
+    from napari.qt.threading import create_worker
+
+    from unmix.viewer.request import Request
+
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
+
+    viewer, panel = desk
+    viewer.add_image(np.random.default_rng(0).random((5, 16, 16)), name="cube", contrast_limits=(0, 1))
+    panel.count_box.setValue(2)
+    seen, plain = [], Request.run
+    monkeypatch.setattr(Request, "run", lambda *args: (seen.append(niceness()), plain(*args))[1])
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    assert seen == [niceness() + 5 * (sys.platform == "linux")]
+    worker = create_worker(niceness, _start_thread=False)
+    with qtbot.waitSignal(worker.returned, timeout=WAIT_MS) as returned:
+        worker.start()
+    assert returned.args == [niceness()]
 
 
 def test_searches_for_garbage_are_short_while_a_run_goes_on(qtbot, desk):

@@ -405,6 +405,8 @@ def test_exploring(qtbot, desk, slide):
     qtbot.waitUntil(lambda: "slide | threshold" in viewer.layers, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not dock.threshold._areas.busy, timeout=WAIT_MS)
     np.testing.assert_array_equal(viewer.layers["slide | threshold"].data, maps[0] >= 0.5)
+    faded = viewer.layers["slide | threshold"].colormap.color_dict
+    np.testing.assert_array_equal(faded[0], [1, 1, 1, 1], "black labels of a slide are to be read on it")
     order = [layer.name for layer in viewer.layers]
     assert order.index("slide | threshold") == order.index("slide | anchors") - 1, "labels are to be read above it"
     area = f"{int((maps[0] >= 0.5).sum()) * 0.25:,.6g} µm²"
