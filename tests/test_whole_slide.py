@@ -21,6 +21,7 @@ from unmix.light.beer_lambert import to_optical_density
 from unmix.metrics import spectral_angle
 from unmix.slides import judging
 from unmix.stores import PER_UNIT
+from unmix.stores.slide_maps import view_behind
 from unmix.synthetic import stained_slide
 from unmix.synthetic.truth import Scene
 from unmix.writers import FORMATS, slide_tiff
@@ -267,3 +268,14 @@ def test_a_slide_in_tiles_of_240_is_judged_on_its_own_tiles(
         density = -np.log(np.maximum(values[row, column], 0.5) / truth.white_point)
         angle = np.degrees(spectral_angle(density[None], result["endmembers"].values[k][None]))
         assert angle[0] < 8
+
+
+def test_maps_are_picked_in_any_order(result: xr.Dataset) -> None:
+    view = view_behind(result["abundances"].data)
+    assert view is not None
+    window = slice(512, 560), slice(1024, 1100)
+    both = view[(slice(None), *window)]
+    assert both.any()
+    np.testing.assert_array_equal(view[(slice(None, None, -1), *window)], both[::-1])
+    np.testing.assert_array_equal(view[(slice(1, 2), *window)], both[1:])
+    np.testing.assert_array_equal(view[(0, *window)], both[0])

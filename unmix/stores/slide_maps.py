@@ -82,10 +82,12 @@ class SlideView:
         values = np.zeros((len(lead), len(rows), len(columns)), np.float32)
         if values.size:
             chosen = [self.maps[k] for k in lead]
+            consecutive = np.array_equal(np.diff(chosen), np.ones(len(chosen) - 1))
+            which = slice(chosen[0], chosen[-1] + 1) if consecutive else chosen  # a list of places would copy
             window = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
             for down, across, maps in self.slide.solver(*window):
                 inside = shifted(down, -rows.start), shifted(across, -columns.start)
-                values[:, *inside] = maps[chosen]
+                values[:, *inside] = maps[which]
         picked = values[:, :: taken[-2].step, :: taken[-1].step] if values.size else values
         kept = tuple(slice(None) if isinstance(one, slice) else 0 for one in index[: self.ndim])
         return picked[kept] if self.ndim == 3 else picked[0][kept]
