@@ -70,7 +70,7 @@ def tables(
     return [
         growth("pixels", pixels, by_pixels, "100 bands, r = 5."),
         growth("bands", bands, by_bands, f"{n:,} pixels, r = 5."),
-        growth("endmembers", ranks, by_rank, f"{n:,} pixels, 100 bands; beyond 10 there is no table of sets."),
+        growth("endmembers", ranks, by_rank, f"{n:,} pixels, 100 bands; beyond 12 there is no table of sets."),
     ]
 
 

@@ -1,6 +1,7 @@
 """Whole slides and large cubes: CPU against decoding, and peak memory against size.
 
-    python benchmarks/slides.py [--folder /large/disk] [--sizes 8192 12288 16384] [--cube-gb 2]
+    python benchmarks/slides.py [--folder /large/disk] [--sizes 8192 12288 16384] [--tile 512] [--micrometres 0.5]
+        [--cube-gb 2]
 
 Makes a tiled JPEG slide (a synthetic section and glass, three levels) of each size and an ENVI cube, runs each job in a
 process of its own, prints one line a job, and deletes what it made. CPU is that of the process, kernels warm, and a
@@ -23,12 +24,11 @@ from pathlib import Path
 import numpy as np
 
 BLOCK = 2048
-TILE = 512
 GLASS = (243, 240, 246)
 
 
-def make_slide(path: Path, size: int, tissue_share: float = 0.4) -> None:
-    """Write a slide of size x size pixels, 0.5 um each: one round section of 2048-pixel fields of tissue on glass."""
+def make_slide(path: Path, size: int, tile: int, micrometres: float, tissue_share: float = 0.4) -> None:
+    """Write a slide of size x size pixels: one round section of 2048-pixel fields of tissue on glass."""
     import tifffile
 
     from unmix.synthetic import stained_slide
@@ -41,18 +41,18 @@ def make_slide(path: Path, size: int, tissue_share: float = 0.4) -> None:
 
     def tiles() -> Iterator[np.ndarray]:
         for row in shown:
-            for y in range(0, BLOCK, TILE):
+            for y in range(0, BLOCK, tile):
                 for is_tissue in row:
                     field = tissue if is_tissue else empty
-                    yield from (np.ascontiguousarray(field[y : y + TILE, x : x + TILE]) for x in range(0, BLOCK, TILE))
+                    yield from (np.ascontiguousarray(field[y : y + tile, x : x + tile]) for x in range(0, BLOCK, tile))
 
     def reduced(step: int) -> np.ndarray:
         m = BLOCK // step
         small = np.rint(tissue.reshape(m, step, m, step, 3).mean((1, 3))).astype(np.uint8)
         return np.concatenate([np.concatenate([small if t else empty[:m, :m] for t in row], 1) for row in shown])
 
-    layout = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 85}}
-    about = {"axes": "YXS", **{f"PhysicalSize{axis}": 0.5 for axis in "XY"}}
+    layout = {"tile": (tile, tile), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 85}}
+    about = {"axes": "YXS", **{f"PhysicalSize{axis}": micrometres for axis in "XY"}}
     with tifffile.TiffWriter(path, bigtiff=True, ome=True) as file:
         file.write(tiles(), shape=(size, size, 3), dtype=np.uint8, subifds=2, metadata=about, **layout)
         for step in (4, 16):
@@ -117,6 +117,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="Where the files are made; needs some 10 GB.")
     parser.add_argument("--sizes", type=int, nargs="*", default=[8192, 12288, 16384], help="Multiples of 2048.")
+    parser.add_argument("--tile", type=int, default=512, help="Rows and columns of a tile; divides 2048.")
+    parser.add_argument("--micrometres", type=float, default=0.5, help="Height and width of a pixel.")
     parser.add_argument("--cube-gb", type=float, default=2.0)
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -135,7 +137,7 @@ def main() -> None:
 
         for size in given.sizes:
             path = folder / f"s{size}.tif"
-            make_slide(path, size)
+            make_slide(path, size, given.tile, given.micrometres)
             unit = run("decode", path)
             for job in ("apply", "read", "write"):
                 run(job, path, unit)

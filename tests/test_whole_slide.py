@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,3 +223,47 @@ def test_8_bit_concentrations_and_their_halves() -> None:
 
 def test_the_command_line_names_every_format() -> None:
     assert set(NAMED_FORMATS) == {one.name for one in FORMATS}
+
+
+@pytest.mark.parametrize(
+    ("grain", "tile"),
+    [((240, 240), (240, 240)), ((512, 512), (256, 256)), ((128, 1000), (256, 250)), ((1, 400), (256, 200))],
+)
+def test_tiles_to_fit_are_whole_tiles_of_the_file_or_parts_of_one(
+    slide: Path, monkeypatch: pytest.MonkeyPatch, grain: tuple[int, int], tile: tuple[int, int]
+) -> None:
+    image = unmix.read(slide)
+    whole = judging.pyramid_of(image)
+    assert whole is not None
+    monkeypatch.setattr(judging, "pyramid_of", lambda image: replace(whole, grain=grain))
+    assert judging._tile_shape(image) == tile
+
+
+def test_a_slide_in_tiles_of_240_is_judged_on_its_own_tiles(
+    tmp_path: Path, small_is_large: None, truth: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.tile(truth.image.values, (4, 4, 1))[:1920, :1920]
+    values[:700] = np.rint(truth.white_point).astype(np.uint8)
+    path = tmp_path / "aperio like.tif"
+    layout = {"tile": (240, 240), "photometric": "rgb", "compression": "zlib"}
+    about = {"axes": "YXS", **{f"PhysicalSize{axis}": 0.5 for axis in "XY"}}
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(values, subifds=1, metadata=about, **layout)
+        small = np.rint(values.reshape(480, 4, 480, 4, 3).mean((1, 3))).astype(np.uint8)
+        file.write(small, subfiletype=1, metadata=None, **layout)
+    decoded: list[tuple[int, int]] = []
+    read = judging.map_blocks
+
+    def noted(function: Any, level: xr.DataArray, *, blocks: Any, **given: Any) -> Any:
+        decoded.extend((block.rows.start, block.columns.start) for block in blocks)
+        return read(function, level, blocks=blocks, **given)
+
+    monkeypatch.setattr(judging, "map_blocks", noted)
+    result = unmix.separate_stains(path)
+    assert decoded
+    assert not np.any(np.array(decoded) % 240)
+    for k in range(2):
+        row, column = int(result["anchor_row"][k]), int(result["anchor_col"][k])
+        density = -np.log(np.maximum(values[row, column], 0.5) / truth.white_point)
+        angle = np.degrees(spectral_angle(density[None], result["endmembers"].values[k][None]))
+        assert angle[0] < 8

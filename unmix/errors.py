@@ -4,8 +4,9 @@ Every error that leaves a public function or a reader is an `UnmixError`. Each c
 error that plain callers expect, so that nobody has to know this file to catch one.
 """
 
-import inspect
+import sys
 import warnings
+from types import FrameType
 
 
 class UnmixError(Exception):
@@ -46,7 +47,8 @@ class ConvergenceWarning(UnmixWarning):
 
 def warn(message: str | Warning, category: type[Warning] = UnmixWarning) -> None:
     """Warn at the line that called this package, not at one inside it."""
-    frame, level, outside = inspect.currentframe(), 1, 2
+    frame: FrameType | None = sys._getframe()
+    level, outside = 1, 2
     while frame is not None and (frame := frame.f_back) is not None:
         level += 1
         if frame.f_globals.get("__name__", "").partition(".")[0] == __package__:

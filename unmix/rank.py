@@ -12,6 +12,7 @@ from .blocks import Progress
 from .errors import DataError, OptionError, warn
 from .nmf.rank import EigenvalueCounts, anchor_fit_errors, eigenvalue_counts, knee, most_parameters
 from .nmf.stability import cophenetic_correlations, split_half_angles
+from .nmf.threads import one_blas_thread
 from .options import Options
 from .prepare import Prepared, open_image, prepare
 
@@ -131,6 +132,7 @@ def estimate_rank(
     return rank_of(prepared, max_rank, restarts=restarts, seed=seed)
 
 
+@one_blas_thread()  # many small products: more threads only spin
 def rank_of(prepared: Prepared, max_rank: int = 12, *, restarts: int = 0, seed: int = 0) -> RankEstimate:
     """Suggest how many endmembers a prepared image holds; see `estimate_rank`."""
     n_bands = len(prepared.rule.good)

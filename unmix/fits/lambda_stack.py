@@ -12,6 +12,7 @@ from ..errors import DataError, OptionError, warn
 from ..light.additive import Additive
 from ..nmf.anchors import grow_volume, smoothed_successive_projection
 from ..nmf.subspace import signal_subspace
+from ..nmf.threads import one_blas_thread
 from ..options import Options
 from ..result import Endmembers
 from .lambda_poisson import Merged, factorise_counts, merge_components
@@ -46,6 +47,7 @@ class Dyes:
     anchor_pixels: int
 
 
+@one_blas_thread()  # narrow products: more threads only spin
 def find_dye_spectra(
     image: xr.DataArray,
     rule: Additive,

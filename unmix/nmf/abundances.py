@@ -29,6 +29,7 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 _CONDITION_LIMIT = 1e5
 _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
+_SUBSET_LIMIT = 10
 _LEAST_SINGULAR = 1e-10
 _ANGLE_LIMIT = np.radians(0.25)
 _TILE_BYTES = 1 << 18
@@ -159,7 +160,7 @@ def solutions_with_all(R: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def tables_for(G: np.ndarray, constraint: str, use_table: bool) -> tuple[Table, Table]:
     """Return the tables without and with sum one, as far as the constraint needs them."""
-    from .quadratic import pivot_table
+    from .pivot_tables import pivot_table
 
     none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
     use_table = use_table and constraint != "unconstrained"
@@ -234,8 +235,9 @@ def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
         raise OptionError(f"max_active={max_active!r} is not a whole number of at least 1.")
     if problem.constraint == "unconstrained":
         raise OptionError("max_active= needs a constraint that abundances are not negative.")
-    if not problem.use_table:
-        raise OptionError(f"max_active= tries every set of endmembers: at most 10 that can be told apart, not {r}.")
+    if not problem.use_table or r > _SUBSET_LIMIT:
+        few = f"at most {_SUBSET_LIMIT} that can be told apart"
+        raise OptionError(f"max_active= tries every set of endmembers: {few}, not {r}.")
     return replace(problem, max_active=int(min(max_active, r)))
 
 
@@ -258,16 +260,19 @@ def _warn_if_alike(E: np.ndarray, constraint: str, names: Sequence[str] | None) 
     if len(E) > E.shape[1] + (constraint == "sum_to_one"):
         warn(f"{len(E)} endmembers in {E.shape[1]} bands: many shares fit equally well; give fewer endmembers.")
     norms = np.linalg.norm(E, axis=1)
-    unit = E[norms > 0] / norms[norms > 0, None]
+    lit = np.flatnonzero(norms > 0)
+    unit = E[lit] / norms[lit, None]
     if len(unit) < 2:
         return
-    angles = np.arccos(np.clip(unit @ unit.T, -1, 1)) + 10 * np.eye(len(unit))
-    i, j = np.unravel_index(np.argmin(angles), angles.shape)
-    condition = np.linalg.cond(unit)
-    every = [str(n) for n in names] if names is not None else [f"endmember {k + 1}" for k in range(len(E))]
-    labels = [every[k] for k in np.flatnonzero(norms > 0)]
-    if angles[i, j] < _ANGLE_LIMIT:
-        apart = f"{labels[i]} and {labels[j]} are {np.degrees(angles[i, j]):.2g} degrees apart"
+    cosines = unit @ unit.T
+    least, *_, most = np.linalg.eigvalsh(cosines)
+    np.fill_diagonal(cosines, -np.inf)
+    i, j = divmod(int(cosines.argmax()), len(unit))
+    angle = np.arccos(min(cosines[i, j], 1.0))
+    if angle < _ANGLE_LIMIT:
+        one, other = (f"endmember {lit[k] + 1}" if names is None else str(names[lit[k]]) for k in (i, j))
+        apart = f"{one} and {other} are {np.degrees(angle):.2g} degrees apart"
         warn(f"{apart}: their shares cannot be told apart, only their sum.")
-    elif condition > _CONDITION_LIMIT:
+    elif len(unit) <= E.shape[1] and most > _CONDITION_LIMIT**2 * least:
+        condition = np.sqrt(most / max(least, np.finfo(float).eps * most))
         warn(f"the endmembers are nearly dependent (condition {condition:.1e}): shares may be far off.")

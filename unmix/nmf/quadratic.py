@@ -12,52 +12,8 @@ import numpy as np
 
 from .compiled import exact_kernel
 
-TABLE_LIMIT = 10
+TABLE_LIMIT = 12
 _DUAL_TOLERANCE = 1e-12
-
-
-def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for every passive set, the T and t that map f to z = f T + t: abundances inside the set, slacks outside.
-
-    The slack of an index outside is its gradient, (G a - f)_i, with the multiplier of the sum where there is one: the
-    set is optimal where no z is negative.
-
-    Parameters
-    ----------
-    G : ndarray of float64, shape (r, r)
-        Gram matrix of the endmembers, r at most `TABLE_LIMIT`.
-    summed : bool
-        Whether sum(a) = 1 holds.
-
-    Returns
-    -------
-    T : ndarray, shape (2**r, r, width)
-        ``width`` is r rounded up to a multiple of four; columns beyond r are zero.
-    t : ndarray, shape (2**r, width)
-    """
-    r, width = len(G), _padded(len(G))
-    size = np.sqrt(np.outer(np.diag(G), np.diag(G)))
-    member = ((np.arange(1 << r)[:, None] >> np.arange(r)) & 1).astype(bool)
-    within = member[:, :, None] & member[:, None, :]
-    P = np.linalg.inv(np.where(within, G / size, np.eye(r))) * within / size
-    c = np.zeros((1 << r, r))
-    if summed:
-        column = P[1:].sum(axis=2)
-        c[1:] = column / column.sum(axis=1, keepdims=True)
-        P[1:] -= column[:, :, None] * c[1:, None, :]
-    slope, level = G @ P - np.eye(r), c @ G
-    if summed:
-        share = member[1:] / member[1:].sum(axis=1, keepdims=True)
-        slope[1:] -= np.einsum("sk,skj->sj", share, slope[1:])[:, None, :]
-        level[1:] -= np.einsum("sk,sk->s", share, level[1:])[:, None]
-    T, t = np.zeros((1 << r, r, width)), np.zeros((1 << r, width))
-    T[:, :, :r] = np.where(member[:, :, None], P, slope).transpose(0, 2, 1)
-    t[:, :r] = np.where(member, c, level)
-    return T, t
-
-
-def _padded(r: int) -> int:
-    return -(-r // 4) * 4
 
 
 @exact_kernel
@@ -273,6 +229,23 @@ def _gradient(G, f, a, passive, summed, g):
 
 
 @exact_kernel
+def factor_within(G, members, n, L):
+    """Fill L with the Cholesky factor of G within n members; return False where they are dependent."""
+    for i in range(n):
+        for j in range(i + 1):
+            s = G[members[i], members[j]]
+            for k in range(j):
+                s -= L[i, k] * L[j, k]
+            if i == j:
+                if s <= 1e-13 * G[members[i], members[i]]:
+                    return False
+                L[i, i] = np.sqrt(s)
+            else:
+                L[i, j] = s / L[j, j]
+    return True
+
+
+@exact_kernel
 def _solve_passive(G, f, passive, summed, z, L):
     """Solve the equality problem on the passive set by Cholesky; return False where the set is dependent."""
     r = len(f)
@@ -283,17 +256,8 @@ def _solve_passive(G, f, passive, summed, z, L):
         if passive[i]:
             index[n] = i
             n += 1
-    for i in range(n):
-        for j in range(i + 1):
-            s = G[index[i], index[j]]
-            for k in range(j):
-                s -= L[i, k] * L[j, k]
-            if i == j:
-                if s <= 1e-13 * G[index[i], index[i]]:
-                    return False
-                L[i, i] = np.sqrt(s)
-            else:
-                L[i, j] = s / L[j, j]
+    if not factor_within(G, index, n, L):
+        return False
     u, ones = np.empty(n), np.empty(n)
     for i in range(n):
         s, t = f[index[i]], 1.0
