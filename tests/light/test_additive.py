@@ -54,6 +54,12 @@ def test_excluded_bands_stay_but_are_not_good(image: xr.DataArray) -> None:
     assert select_bands(image) is image
 
 
+def test_a_range_to_exclude_that_lies_outside_is_said_aloud(image: xr.DataArray) -> None:
+    with pytest.warns(UnmixWarning, match=r"exclude=0.5-0.6 nm leaves out no band; the image spans 400 to 700 nm"):
+        micrometres = select_bands(image, None, ((0.5, 0.6),))
+    assert micrometres.coords["good_band"].values.all()
+
+
 @pytest.mark.parametrize(
     ("bands", "exclude", "words"),
     [

@@ -31,7 +31,7 @@ def reported(subject: str, debug: bool, code: int = 1) -> Iterator[None]:
     try:
         with warnings.catch_warnings(), _noticed_interrupts():
             warnings.simplefilter("always", UnmixWarning)
-            warnings.showwarning = partial(_note, subject)
+            warnings.showwarning = partial(_note, subject, set())
             yield
             stop_if_interrupted()
     except UnmixError as error:
@@ -82,9 +82,12 @@ def stop_if_interrupted() -> None:
         raise KeyboardInterrupt
 
 
-def _note(subject: str, message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, UnmixWarning):
-        click.echo(f"note: {in_flags(str(message), subject)}", err=True)
+def _note(subject: str, said: set[str], message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Say a warning once, however many steps come upon it."""
+    text = in_flags(str(message), subject)
+    if issubclass(category, UnmixWarning) and text not in said:
+        said.add(text)
+        click.echo(f"note: {text}", err=True)
 
 
 @contextmanager

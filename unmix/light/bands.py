@@ -22,6 +22,11 @@ def select_bands(
     ------
     OptionError
         The image has no wavelengths, or a range keeps no good band.
+
+    Warns
+    -----
+    UnmixWarning
+        A range to exclude lies outside the image's, as one in micrometres would.
     """
     if bands is None and not exclude:
         return image
@@ -31,17 +36,19 @@ def select_bands(
             "bands= and exclude= need wavelengths, and this image has none. Give them to as_image(wavelengths=)."
         )
     positions = axis.values
+    span = f"the image spans {np.nanmin(positions):g} to {np.nanmax(positions):g} {axis.unit}"
     if bands is not None:
         keep = (positions >= bands[0]) & (positions <= bands[1])
         if not keep.any():
-            span = f"{np.nanmin(positions):g} to {np.nanmax(positions):g} {axis.unit}"
-            raise OptionError(f"bands={bands[0]:g}-{bands[1]:g} {axis.unit} keeps no band; the image spans {span}.")
+            raise OptionError(f"bands={bands[0]:g}-{bands[1]:g} {axis.unit} keeps no band; {span}.")
         kept = np.flatnonzero(keep)
         whole = len(kept) == kept[-1] - kept[0] + 1
         image = image.isel(band=slice(int(kept[0]), int(kept[-1]) + 1) if whole else kept)
         positions = positions[kept]
     good = image.coords["good_band"].values.copy()
     for low, high in exclude:
+        if high < np.nanmin(axis.values) or low > np.nanmax(axis.values):
+            warn(f"exclude={low:g}-{high:g} {axis.unit} leaves out no band; {span}.")
         good &= ~((positions >= low) & (positions <= high))
     if not good.any():
         raise OptionError("no good band is left after bands= and exclude=.")

@@ -61,7 +61,7 @@ def showing(viewer: Any, layers: list[LayerData], source: Any = None) -> Iterato
     maps = [layer for layer in layers_of_run(viewer, layers) if about(layer)["role"] == "abundance"]
     if maps:
         viewer.layers.selection.active = maps[-1]
-        yield Step.DRAW
+        yield Step.HOLD
 
 
 def repainting(viewer: Any, layers: list[LayerData]) -> Iterator[Step]:
