@@ -23,6 +23,7 @@ from .flags import (
     source_keywords,
     stain_names,
 )
+from .wording import flags_of_command, in_flags
 
 _EPILOG = """Examples:
 
@@ -105,13 +106,10 @@ def _refuse_what_contradicts(given: dict[str, Any]) -> None:
         ("stains", "library"),
     ):
         if all(given[name] for name in pair):
-            one, other = (_FLAG.get(name, "--" + name.replace("_", "-")) for name in pair)
+            one, other = (flags_of_command()[name] for name in pair)
             raise click.UsageError(f"{one} and {other} contradict each other: give one of them.")
     if given["known"] is not None and given["library"] is None:
         raise click.UsageError("--known names spectra of a library: give --library too.")
-
-
-_FLAG = {"given_from": "--endmembers-from", "n_endmembers": "--endmembers"}
 
 
 def _recipe(given: dict[str, Any]) -> Any:
@@ -121,8 +119,8 @@ def _recipe(given: dict[str, Any]) -> Any:
     door, other = ("run", "stains") if given["stains"] is None else ("stains", "run")
     options = chosen_options(given, door)
     for name in chosen_options(given, other).keys() - options.keys():
-        flag, why = "--" + name.replace("_", "-"), "needs" if door == "run" else "means nothing with"
-        raise click.UsageError(f"{flag} {why} --stains.")
+        why = "needs" if door == "run" else "means nothing with"
+        raise click.UsageError(f"{flags_of_command()[name]} {why} --stains.")
     shared: Any = "shared" if given["shared_fit"] else None
     if given["given_from"] is not None:
         shared = open_endmembers(given["given_from"])
@@ -164,5 +162,5 @@ def _say_summary(summary: Any, out: Path) -> None:
     failed = len(summary.failures)
     click.echo(f"{summary.n_done} done, {summary.n_skipped} done before, {failed} failed{left}. Outputs: {out}")
     for failure in summary.failures:
-        text = failure.reason
+        text = in_flags(failure.reason, failure.path)
         click.echo(f"failed: {text if failure.path in text else f'{failure.path}: {text}'}")

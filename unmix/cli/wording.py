@@ -10,12 +10,16 @@ import click
 _KEYWORD = re.compile(r"(?<![\w-])([a-z_]+)=(?:'([^']*)'|(?=(\w)?))")
 
 
+def flags_of_command() -> dict[str, str]:
+    """Return the flag of every keyword of the running command; none outside a command."""
+    context = click.get_current_context(silent=True)
+    options = [] if context is None else context.command.params
+    return {str(option.name): max(option.opts, key=len) for option in options}
+
+
 def in_flags(message: str, subject: str = "") -> str:
     """Return a message with the keywords that are options of the running command as flags; file names stay."""
-    context = click.get_current_context(silent=True)
-    if context is None:
-        return message
-    flags = {option.name: max(option.opts, key=len) for option in context.command.params}
+    flags = flags_of_command()
 
     def as_flag(found: re.Match[str]) -> str:
         keyword, quoted, value = found.groups()

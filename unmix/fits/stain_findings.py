@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,15 +44,13 @@ def explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
             "Give a region with tissue, or stain_matrix=."
         )
     if fit.flag == "one stain":
-        present = names[fit.notes["present"]]
-        absent = next(name for name in names if name != present)
+        present, absent = _present_and_absent(fit, names)
         return (
             f"the colours span {width:.1f} degrees, {ONE_STAIN_DEGREES:g} are needed for two stains: only {present} is "
             f"there, and the published vector of {absent} is used. Give other stains=, or stain_matrix=."
         )
     if fit.flag == "one stain likely":
-        present = names[fit.notes["present"]]
-        absent = next(name for name in names if name != present)
+        present, absent = _present_and_absent(fit, names)
         return (
             f"the dense third of the tissue spans {fit.notes['dense_width_degrees']:.1f} of {width:.1f} degrees: "
             f"{absent} is seen in pale tissue only; {present} may be alone. Look at the maps, or give stain_matrix=."
@@ -90,6 +89,12 @@ def explanation(fit: StainFit, tissue: Tissue, chosen: StainSet) -> str:
         f"the vector found for {names[worst]} is {angles[worst]:.0f} degrees from the published one (nearest stain: "
         f"{nearest_stain(fit.vectors[worst])}): the slide may hold other stains. Give other stains=, or stain_matrix=."
     )
+
+
+def _present_and_absent(fit: StainFit, names: Sequence[str]) -> tuple[str, str]:
+    """Return the stain that is there, and the first of those that are not."""
+    present = names[fit.notes["present"]]
+    return present, next(name for name in names if name != present)
 
 
 def notes_of(fit: StainFit, tissue: Tissue, chosen: StainSet) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def select_bands(
             "bands= and exclude= need wavelengths, and this image has none. Give them to as_image(wavelengths=)."
         )
     positions = axis.values
-    span = f"the image spans {np.nanmin(positions):g} to {np.nanmax(positions):g} {axis.unit}"
+    least, most = float(np.nanmin(positions)), float(np.nanmax(positions))
+    span = f"the image spans {least:g} to {most:g} {axis.unit}"
     if bands is not None:
         keep = (positions >= bands[0]) & (positions <= bands[1])
         if not keep.any():
@@ -47,7 +48,7 @@ def select_bands(
         positions = positions[kept]
     good = image.coords["good_band"].values.copy()
     for low, high in exclude:
-        if high < np.nanmin(axis.values) or low > np.nanmax(axis.values):
+        if high < least or low > most:
             warn(f"exclude={low:g}-{high:g} {axis.unit} leaves out no band; {span}.")
         good &= ~((positions >= low) & (positions <= high))
     if not good.any():

@@ -57,6 +57,9 @@ def side_by_side(work: Callable[[Item], T], items: Sequence[Item], threads: int)
 
     After an error no further item is begun.
     """
+    others = min(threads, len(items)) - 1
+    if others < 1:
+        return [work(item) for item in items]
     places, failed = count(), threading.Event()
     results: dict[int, T] = {}
 
@@ -68,9 +71,6 @@ def side_by_side(work: Callable[[Item], T], items: Sequence[Item], threads: int)
                 failed.set()
                 raise
 
-    others = min(threads, len(items)) - 1
-    if others < 1:
-        return [work(item) for item in items]
     running = [_pool().submit(take_turns) for _ in range(others)]
     try:
         take_turns()
