@@ -18,7 +18,7 @@ from scipy.optimize import nnls
 
 import unmix
 from unmix.nmf import solve_abundances
-from unmix.nmf.kernels import dot_rows
+from unmix.nmf.kernels import dot_new_rows
 
 SAME = 1e-4
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -34,7 +34,7 @@ def against_one_read(n: int = 1_000_000, b: int = 200, ranks: tuple[int, ...] = 
         Q = np.ascontiguousarray(Q)
         works: dict[str, Callable[[], object]] = {
             "one read": partial(read, X),
-            "product with r directions": lambda X=X, Q=Q, Y=Y: spans(lambda s: dot_rows(X[s], Q, Y[s]), len(X)),
+            "product with r directions": lambda X=X, Q=Q, Y=Y: spans(lambda s: dot_new_rows(X[s], Q, Y[s]), len(X)),
             "FCLS": partial(solve_abundances, X, E, "sum_to_one"),
             "NNLS": partial(solve_abundances, X, E, "non_negative"),
             "shade": partial(solve_abundances, X, E, "shade"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmix.nmf.kernels import mean_3x3, project_rows
+from unmix.nmf.kernels import dot_rows, mean_3x3, project_rows
 
 
 @settings(max_examples=60)
@@ -54,3 +54,13 @@ def test_few_rows(n: int) -> None:
     out = np.empty((n, 2))
     project_rows(np.ones((n, 3)), np.ones((2, 3)), np.zeros(2), out)
     np.testing.assert_array_equal(out, 3)
+
+
+@pytest.mark.parametrize("n_bands", [1, 15, 16, 17, 200])
+def test_rows_asked_for_ahead_change_nothing(n_bands: int) -> None:
+    rng = np.random.default_rng(0)
+    X, axes = rng.random((9, n_bands), dtype="f4"), rng.random((2, n_bands), dtype="f4")
+    out, ahead = np.empty((9, 2), "f4"), np.empty((9, 2), "f4")
+    dot_rows(X, axes, out, 0)
+    dot_rows(X, axes, ahead, 10_000)
+    np.testing.assert_array_equal(out, ahead)

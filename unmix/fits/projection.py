@@ -73,14 +73,14 @@ def _project_some(
     progress: Progress | None,
 ) -> np.ndarray:
     """Return ``axes @ pixel`` at flat positions (n, k), float32, NaN where a pixel is not valid."""
-    from ..nmf.kernels import dot_rows, project_places
+    from ..nmf.kernels import dot_new_rows, project_places
 
     near = np.empty((len(positions), len(axes)), np.float32)
 
     def project(values: np.ndarray, valid: np.ndarray, mine: np.ndarray) -> None:
         X = np.ascontiguousarray(rule(values))
         part = np.empty((len(X), len(axes)), X.dtype)
-        dot_rows(X, np.ascontiguousarray(axes, X.dtype), part)
+        dot_new_rows(X, np.ascontiguousarray(axes, X.dtype), part)
         part[~valid] = np.nan
         near[mine] = part
 

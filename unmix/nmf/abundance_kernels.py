@@ -8,10 +8,17 @@ import numpy as np
 
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
-from .quadratic import solve_best_subset, solve_by_active_set, solve_by_pivoting, solve_by_table
+from .quadratic import (
+    DUAL_TOLERANCE,
+    solve_best_subset,
+    solve_by_active_set,
+    solve_by_pivoting,
+    solve_by_table,
+    solve_within,
+)
 
 UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
-_ROWS = 64
+_ROWS = 128
 
 
 class Programme(NamedTuple):
@@ -44,10 +51,11 @@ def abundances_of_rows(X, Q, programme, A):
     rank, r = programme.R.shape
     columns = np.empty((rank, _ROWS))
     F, Z, Z1 = np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS))
-    left, codes = np.empty(_ROWS + 1, np.int64), np.empty(_ROWS + 1, np.int64)
+    left, codes, rest = np.empty(_ROWS + 1, np.int64), np.empty(_ROWS, np.int64), np.empty(_ROWS + 1, np.int64)
+    f, z = np.empty(r), np.empty(r + 3)
     for top in range(0, len(X), _ROWS):
         size = min(_ROWS, len(X) - top)
-        dot_rows(X[top : top + size], Q, columns.T[:size])
+        dot_rows(X[top : top + size], Q, columns.T[:size], _ROWS)
         part = A[top : top + size]
         count = _solve_directly(columns, programme, Z, Z1, left, part)
         if count > 0:
@@ -56,7 +64,7 @@ def abundances_of_rows(X, Q, programme, A):
             _with_all(programme.R.T, np.zeros(r), columns, -(-count // 8) * 8, F)
             if programme.use_table:
                 _starting_sets(first, left[:count], codes)
-                _solve_by_tables(F, left[:count], codes, programme, part)
+                _solve_by_tables(F, left[:count], codes, programme, f, z, rest, part)
             else:
                 _solve_without_tables(F, left[:count], first, programme, part)
 
@@ -104,27 +112,67 @@ def _starting_sets(Z, left, codes):
 @kernel
 def _with_all(M, m, columns, n, Z):
     """Write Z = M columns + m for n columns, below it the least of each column and its sum."""
-    r = len(M)
+    r, last = len(M), len(columns) - 1
     least, total = Z[r], Z[r + 1]
     least[:], total[:] = np.inf, 0.0
     for k in range(r):
-        Z[k] = m[k]
-        for j in range(len(columns)):
-            weight = M[k, j]
-            for i in range(n):
-                Z[k, i] += weight * columns[j, i]
+        for j in range(0, len(columns), 3):
+            j1, j2 = min(j + 1, last), min(j + 2, last)
+            v, v1, v2 = M[k, j], M[k, j1] * (j1 > j), M[k, j2] * (j2 > j1)
+            if j == 0:
+                for i in range(n):
+                    Z[k, i] = m[k] + v * columns[j, i] + v1 * columns[j1, i] + v2 * columns[j2, i]
+            else:
+                for i in range(n):
+                    Z[k, i] += v * columns[j, i] + v1 * columns[j1, i] + v2 * columns[j2, i]
         for i in range(n):
             least[i] = min(least[i], Z[k, i])
             total[i] += Z[k, i]
 
 
 @kernel
-def _solve_by_tables(F, left, codes, programme, A):
+def _solve_by_tables(F, left, codes, programme, f, z, rest, A):
     """Solve pixels by the tables from F = E X' (r, n); one that is not finite is NaN in A."""
+    if programme.most > 0:
+        for place in range(len(left)):
+            rest[place] = place
+        count = len(left)
+    else:
+        T, t = programme.one if programme.constraint == SUM_TO_ONE else programme.free
+        count = _keep_starting_sets(F, left, codes, T, t, programme.constraint == SHADE, f, rest, A)
+    _pivot_by_tables(F, left, codes, rest[:count], programme, f, z, A)
+
+
+@kernel
+def _keep_starting_sets(F, left, codes, T, t, bounded, f, rest, A):
+    """Solve all pixels within their starting sets; write the places where that is wrong, return how many.
+
+    Where the sum is `bounded`, one above 1 is wrong. No branch depends on a pixel: most starting sets are right.
+    """
+    r, count, z = len(f), 0, np.empty(t.shape[1])
+    for place in range(len(left)):
+        i, code, scale, total, wrong = left[place], codes[place], 0.0, 0.0, False
+        for k in range(r):
+            f[k] = F[k, place]
+            scale = max(scale, abs(f[k]))
+        solve_within(f, T, t, code, z)
+        for k in range(r):
+            inside = (code >> k) & 1
+            wrong |= not z[k] >= (0.0 if inside else -DUAL_TOLERANCE * scale)
+            A[i, k] = z[k] if inside else 0.0
+            total += z[k] if inside else 0.0
+        rest[count] = place
+        count += wrong | (bounded & (total > 1.0))
+    return count
+
+
+@kernel
+def _pivot_by_tables(F, left, codes, rest, programme, f, z, A):
+    """Solve the pixels at places `rest` by pivoting over the tables, or by trying all small sets."""
     _, G, _, _, _, (T, t), (T1, t1), constraint, _, _, most = programme
     r = len(G)
-    f, z, every = np.empty(r), np.empty(r + 3), (1 << r) - 1
-    for place in range(len(left)):
+    every = (1 << r) - 1
+    for place in rest:
         i, code = left[place], codes[place]
         if not _taken(F, place, f, A[i]):
             continue

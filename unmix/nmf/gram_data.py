@@ -93,9 +93,9 @@ class FullBands:
 
     def targets(self, prepared: np.ndarray, start: int, stop: int, T: np.ndarray) -> None:
         """Write E X[start:stop]' into T (r, stop - start)."""
-        from .kernels import dot_rows
+        from .kernels import dot_new_rows
 
-        dot_rows(self.X[start:stop], prepared[: len(T)], T[:, : stop - start].T)
+        dot_new_rows(self.X[start:stop], prepared[: len(T)], T[:, : stop - start].T)
 
     def blank(self, r: int) -> np.ndarray:
         """Return zeros (r, n_bands)."""

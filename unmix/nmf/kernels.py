@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import exact_kernel, kernel
+from .prefetch import fetch_row, rows_ahead
 
 
 @kernel
-def dot_rows(X, axes, out):
-    """Write out = X axes' (n, k) for rows X (n, b) and axes (k, b).
+def dot_rows(X, axes, out, ahead):
+    """Write out = X axes' (n, k) for rows X (n, b) and axes (k, b); asks for the rows `ahead` rows on, zero for none.
 
     Two rows by six axes at a time: what is loaded is used several times while it is in a register, and each row comes
     from memory once. Places beyond the last row or axis repeat it and are written twice.
@@ -18,6 +19,9 @@ def dot_rows(X, axes, out):
     b, zero = X.shape[1], X.dtype.type(0.0)
     for i in range(0, last + 1, 2):
         i1 = min(i + 1, last)
+        if ahead > 0:
+            fetch_row(X, i + ahead)
+            fetch_row(X, i1 + ahead)
         for k in range(0, end + 1, 6):
             k1, k2, k3, k4, k5 = min(k + 1, end), min(k + 2, end), min(k + 3, end), min(k + 4, end), min(k + 5, end)
             s0, s1, s2, s3, s4, s5 = zero, zero, zero, zero, zero, zero
@@ -39,6 +43,12 @@ def dot_rows(X, axes, out):
                 t5 += e5 * y
             out[i, k], out[i, k1], out[i, k2], out[i, k3], out[i, k4], out[i, k5] = s0, s1, s2, s3, s4, s5
             out[i1, k], out[i1, k1], out[i1, k2], out[i1, k3], out[i1, k4], out[i1, k5] = t0, t1, t2, t3, t4, t5
+
+
+@kernel
+def dot_new_rows(X, axes, out):
+    """Write out = X axes' for rows that are not in the cache yet."""
+    dot_rows(X, axes, out, rows_ahead(X))
 
 
 @exact_kernel
@@ -83,7 +93,7 @@ def padded_endmembers(E: np.ndarray, dtype: np.dtype) -> np.ndarray:
 @kernel
 def project_rows(X, axes, offset, out):
     """Write out[i] = axes @ X[i] - offset for every row; a value that is not finite spreads to its whole row."""
-    dot_rows(X, axes, out)
+    dot_new_rows(X, axes, out)
     for i in range(len(out)):
         for k in range(out.shape[1]):
             out[i, k] -= offset[k]
@@ -100,7 +110,7 @@ def project_places(X, places, axes, out):
             place = places[top + u]
             for j in range(b):
                 near[u, j] = X[place, j]
-        dot_rows(near[:size], axes, out[top : top + size])
+        dot_rows(near[:size], axes, out[top : top + size], 0)
 
 
 @kernel

@@ -13,7 +13,22 @@ import numpy as np
 from .compiled import exact_kernel
 
 TABLE_LIMIT = 12
-_DUAL_TOLERANCE = 1e-12
+DUAL_TOLERANCE = 1e-12
+
+
+@exact_kernel
+def solve_within(f, T, t, code, z):
+    """Fill `z`, of the table's width, with the abundances within the set `code` and the slacks outside it."""
+    r = len(f)
+    for i in range(0, len(z), 4):
+        z0, z1, z2, z3 = t[code, i], t[code, i + 1], t[code, i + 2], t[code, i + 3]
+        for j in range(r):
+            x = f[j]
+            z0 += T[code, j, i] * x
+            z1 += T[code, j, i + 1] * x
+            z2 += T[code, j, i + 2] * x
+            z3 += T[code, j, i + 3] * x
+        z[i], z[i + 1], z[i + 2], z[i + 3] = z0, z1, z2, z3
 
 
 @exact_kernel
@@ -27,7 +42,7 @@ def solve_by_table(f, T, t, summed, code, z):
     scale = 0.0
     for i in range(r):
         scale = max(scale, abs(f[i]))
-    least = -_DUAL_TOLERANCE * scale
+    least = -DUAL_TOLERANCE * scale
     fewest, patience = r + 1, 3
     for _ in range(10 + 5 * r):
         negative, low = 0, 0
@@ -116,7 +131,7 @@ def solve_by_pivoting(G, f, summed, a, g, z, passive, L):
     scale = 0.0
     for i in range(r):
         scale = max(scale, abs(f[i]) / _length(G, i, summed))
-    least = -_DUAL_TOLERANCE * scale
+    least = -DUAL_TOLERANCE * scale
     fewest, patience = r + 1, 3
     for _ in range(10 + r):
         if not _solve_passive(G, f, passive, summed, z, L):
@@ -154,7 +169,7 @@ def solve_by_active_set(G, f, summed, a, g, z, passive, L):
         scale = max(scale, abs(f[i]) / _length(G, i, summed))
         a[i] = 0.0
         passive[i] = False
-    tolerance = _DUAL_TOLERANCE * scale
+    tolerance = DUAL_TOLERANCE * scale
     if summed:
         best = 0
         for i in range(1, r):
