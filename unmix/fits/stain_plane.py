@@ -135,9 +135,11 @@ def _steadier_normal(density: np.ndarray, norm: np.ndarray, principal: np.ndarra
     normals = np.vstack([principal, np.cos(turn)[:, None] * around[0] + np.sin(turn)[:, None] * around[1]])
     off = np.abs(normals.astype(np.float32) @ direction.T.astype(np.float32))
     shared = int(SHARED * (len(direction) - 1))
-    spread = _degrees(np.partition(off, shared, axis=1)[:, shared])
-    best = int(np.argmin(spread))
-    return normals[best] if spread[best] < MUCH_BETTER * spread[0] else principal
+    limit = MUCH_BETTER * float(_degrees(np.partition(off[0], shared)[shared]))
+    better = np.flatnonzero(np.count_nonzero(off < np.sin(np.radians(limit)), axis=1) > shared)
+    if not len(better):
+        return principal
+    return normals[better[np.argmin(np.partition(off[better], shared, axis=1)[:, shared])]]
 
 
 def _tail_mean(angle: np.ndarray, weight: np.ndarray) -> tuple[float, int]:

@@ -68,7 +68,7 @@ def sum_maps(values, where, table, stains, scale, most, into, place):
     work, maps = np.empty((7, w), np.float32), np.empty((n_maps, 1, w), np.float32)
     states, sums, bad = np.zeros(w, np.uint8), np.zeros((n_maps, w), np.uint32), np.zeros(w, np.uint32)
     halves = np.empty((2, w), np.uint32)
-    misfit, energy, n_solved, n_clear, solved, clear = 0.0, 0.0, 0, 0, 0, 0
+    misfit, energy, n_solved, n_clear, solved, clear, any_bad = 0.0, 0.0, 0, 0, 0, 0, False
     for i in range(h):
         solved, clear = row_states(i, where, states, (solved, clear))
         if solved > 0:
@@ -80,6 +80,7 @@ def sum_maps(values, where, table, stains, scale, most, into, place):
             for k in range(n_maps):
                 largest[k] = max(largest[k], add_row(maps[k, 0], scale[k], most, sums[k]))
         if solved + clear < w:
+            any_bad = True
             for j in range(w):
                 bad[j] += states[j] == INVALID
         n_solved += solved
@@ -88,5 +89,7 @@ def sum_maps(values, where, table, stains, scale, most, into, place):
             cell = (top + i) // step
             for k in range(n_maps):
                 add_cells(sums[k], totals[k, cell], left, step, halves)
-            add_cells(bad, n_invalid[cell], left, step, halves)
+            if any_bad:
+                add_cells(bad, n_invalid[cell], left, step, halves)
+                any_bad = False
     return misfit, energy, n_solved, n_clear
