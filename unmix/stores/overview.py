@@ -1,6 +1,7 @@
 """A small picture of the maps of a slide, summed while they are solved once: what figures and tables need of them.
 
-It has at most 2048 cells on a side and 2.4 million in all. Its sums are of whole numbers, so that they depend on no order.
+It has at most 2048 cells on a side and 2.4 million in all. Its sums are of whole numbers, so that they depend on no
+order.
 """
 
 from __future__ import annotations
