@@ -20,6 +20,7 @@ from .options import Options
 from .readers import read
 from .result import Endmembers
 from .sampling import sample_pixels
+from .slides.glass import Glass
 from .slides.judging import Judged, judge_slide
 
 
@@ -37,6 +38,11 @@ class Prepared:
     notes: dict[str, Any]
     slide: Judged | None = None
     settled: int | None = None
+
+    @property
+    def glass(self) -> Glass | None:
+        """Return where a whole slide shows nothing, None for other images."""
+        return None if self.slide is None else self.slide.glass
 
     def to_fit(self) -> Prepared:
         """Return what a fit looks at: the tiles a whole slide is judged on, else everything."""

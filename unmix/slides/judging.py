@@ -20,7 +20,6 @@ from ..readers.pyramid import Pyramid, pixels_of, pyramid_of
 from ..result import Endmembers
 from ..writers.slide_tiff import LARGE_PIXELS
 from .glass import Glass
-from .tissue_light import Decoded
 
 _OVERVIEW_PIXELS, _OVERVIEW_MOST = 3_000_000, 64_000_000
 _FIT_MICROMETRES = 1.1
@@ -29,7 +28,6 @@ _TISSUE_DENSITY = 0.06
 _TISSUE_TILE = 0.3
 _BRIGHT, _LEAST_GLASS, _OVERVIEW_SAMPLE = 0.8, 0.005, 200_000
 _MARGIN = 2
-_KEPT_VALUES = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,6 @@ class Judged:
         Rows of a tile.
     scale : (float, float)
         Rows and columns of the slide to one of that level.
-    decoded : mapping
-        Tiles of the file that were decoded for that, where they are of the slide itself and not of a smaller level.
     """
 
     image: xr.DataArray
@@ -63,7 +59,6 @@ class Judged:
     corners: np.ndarray
     tile_rows: int
     scale: tuple[float, float]
-    decoded: Decoded
 
     def placed(self, found: Endmembers) -> Endmembers:
         """Return endmembers with their nearest pixels where they are on the slide."""
@@ -101,7 +96,7 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     level_image = pyramid.open(fine)
     tile = _tile_shape(level_image)
     corners = _tissue_tiles(tissue, pyramid.shapes[fine], tile)
-    tiles, decoded = _read_tiles(level_image, corners, tile, threads, progress)
+    tiles = _read_tiles(level_image, corners, tile, threads, progress)
     level, full = pyramid.shapes[fine], pyramid.shapes[pyramid.level]
     notes: dict[str, object] = {
         "overview_level": small, "fit_level": fine, "fit_tiles": len(corners),
@@ -109,7 +104,7 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     }  # fmt: skip
     scale = full[0] / level[0], full[1] / level[1]
     glass = Glass(~_grown(tissue, _MARGIN), full)
-    return Judged(tiles, seen, glass, notes, corners, tile[0], scale, decoded if fine == pyramid.level else {})
+    return Judged(tiles, seen, glass, notes, corners, tile[0], scale)
 
 
 def _overview_level(pyramid: Pyramid) -> int | None:
@@ -201,67 +196,48 @@ def _read_tiles(
     tile: tuple[int, int],
     threads: int | None,
     progress: Progress | None,
-) -> tuple[xr.DataArray, dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]]:
-    """Return tiles of a level below each other as one image in memory; what lies beyond its edge is not valid.
-
-    Also return the first 32 MB of the file's own tiles that hold several of them, decoded.
-    """
-    height, width, n_bands = level.shape
-    values = np.zeros((len(corners) * tile[0], tile[1], n_bands), level.dtype)
+) -> xr.DataArray:
+    """Return tiles of a level below each other as one image in memory; what lies beyond its edge is not valid."""
+    height, width = level.shape[:2]
+    values = np.zeros((len(corners) * tile[0], tile[1], level.sizes["band"]), level.dtype)
     valid = np.zeros(values.shape[:2], bool)
     tiles = [
         Block(slice(int(y), min(int(y) + tile[0], height)), slice(int(x), min(int(x) + tile[1], width)))
         for y, x in corners
     ]
-    windows = _decoded_together(level, tiles)
-    decoded: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-    largest = n_bands * max(_size(block) for block, _ in windows.values())
-    kept = list(windows)[: _KEPT_VALUES // largest if min(_grain(level)[0]) > _TILE else 0]
+    together = _decoded_together(level, tiles)
 
     def take(seen: np.ndarray, usable: np.ndarray, block: Block) -> None:
-        first = block.rows.start, block.columns.start
-        for k in windows[first][1]:
+        for k in together[block.rows.start, block.columns.start]:
             (rows, down), (columns, across) = (
-                (slice(span.start - start, span.stop - start), span.stop - span.start)
-                for span, start in zip(tiles[k].window, first, strict=True)
+                (slice(span.start - whole.start, span.stop - whole.start), span.stop - span.start)
+                for span, whole in zip(tiles[k].window, block.window, strict=True)
             )
             place = slice(k * tile[0], k * tile[0] + down), slice(0, across)
             values[place], valid[place] = seen[rows, columns], usable[rows, columns]
-        if first in kept:
-            decoded[first] = seen, usable
 
-    blocks = [block for block, _ in windows.values()]
+    blocks = [_around([tiles[k] for k in held]) for held in together.values()]
     map_blocks(take, level, blocks=blocks, stage="sample", threads=threads, progress=progress)
-    image = as_image(values, quantity="brightfield", valid=valid, name=level.attrs.get("name"))
-    return image, decoded
+    return as_image(values, quantity="brightfield", valid=valid, name=level.attrs.get("name"))
 
 
-def _decoded_together(level: xr.DataArray, tiles: list[Block]) -> dict[tuple[int, int], tuple[Block, list[int]]]:
-    """Return windows that are decoded at once, by first row and column, each with which of the tiles it holds.
-
-    Tiles of ours that are parts of one tile of the file make one window, which is that tile.
-    """
-    grain, origin = _grain(level)
-    windows: dict[tuple[int, int], tuple[Block, list[int]]] = {}
-    for k, tile in enumerate(tiles):
-        whole = Block(*map(_whole_tile, tile.window, grain, origin, level.shape[:2]))
-        inside = all(part.stop <= span.stop for part, span in zip(tile.window, whole.window, strict=True))
-        block = whole if inside else tile
-        windows.setdefault((block.rows.start, block.columns.start), (block, []))[1].append(k)
-    return windows
-
-
-def _grain(level: xr.DataArray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return rows and columns of a tile of the file, and the row and column of the file at which the level begins."""
+def _decoded_together(level: xr.DataArray, tiles: list[Block]) -> dict[tuple[int, int], list[int]]:
+    """Return which tiles of ours are parts of the same tile of the file, by the first row and column of each such."""
     pyramid = pyramid_of(level)
-    return ((1, 1), (0, 0)) if pyramid is None else (pyramid.grain, pyramid.origin)
+    grain, origin = ((1, 1), (0, 0)) if pyramid is None else (pyramid.grain, pyramid.origin)
+    held: dict[tuple[int, int], list[int]] = {}
+    for k, tile in enumerate(tiles):
+        parts = all(size <= step for size, step in zip(tile.shape, grain, strict=True))
+        row, column = ((at + span.start) // step for at, span, step in zip(origin, tile.window, grain, strict=True))
+        held.setdefault((row, column) if parts else (-1, k), []).append(k)
+    together = {}
+    for group in held.values():
+        block = _around([tiles[k] for k in group])
+        together[block.rows.start, block.columns.start] = group
+    return together
 
 
-def _whole_tile(span: slice, grain: int, origin: int, size: int) -> slice:
-    """Return the rows or columns of the tile of the file that a span begins in, as far as they are in the image."""
-    first = (span.start + origin) // grain * grain - origin
-    return slice(max(0, first), min(size, first + grain))
-
-
-def _size(block: Block) -> int:
-    return block.shape[0] * block.shape[1]
+def _around(blocks: list[Block]) -> Block:
+    """Return the window that holds several."""
+    rows, columns = [block.rows for block in blocks], [block.columns for block in blocks]
+    return Block(*(slice(min(s.start for s in spans), max(s.stop for s in spans)) for spans in (rows, columns)))

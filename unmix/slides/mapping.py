@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
 from ..abundance_maps import OnBlock, SolvedBlocks, Sums, facts_of, solve_blocks, summed, told_of_blocks
-from ..blocks import Block, Progress, for_blocks
+from ..blocks import Block, Progress, load_block, map_blocks
 from ..light.additive import Additive
 from ..light.tables import ClearCells, LightTables, light_tables
 from ..nmf.abundances import abundance_problem
@@ -21,8 +21,7 @@ from ..result import Endmembers
 from ..stores import LARGEST_NUMBER, PER_UNIT
 from ..stores.overview import Overview
 from ..stores.slide_maps import SlideMaps
-from .judging import Judged
-from .tissue_light import TissueLight
+from .glass import Glass
 
 _BLOCK = 1024
 _STRIP_VALUES = 1 << 15
@@ -32,48 +31,46 @@ _STRIP_VALUES = 1 << 15
 class _Solver:
     """Solves any window of a slide: only what holds tissue is decoded, glass is zero."""
 
-    light: TissueLight
+    image: xr.DataArray
     tables: LightTables
+    glass: Glass
+    grain: tuple[int, int]
 
     def __call__(self, rows: slice, columns: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """Yield the maps of the tissue in a window, a few rows at a time, while they are in the processor's cache."""
-        for tile, values, valid in self.light.tiles(Block(rows, columns)):
-            clear, (height, width) = self.light.glass.cells_of(tile), tile.shape
-            n_rows = min(height, max(1, _STRIP_VALUES // width))
-            buffer = np.empty((len(self.tables.E) + 1, n_rows, width), np.float32)
-            for first in range(0, height, n_rows):
-                strip = slice(first, min(first + n_rows, height))
-                maps = (
-                    buffer if strip.stop - first == n_rows else np.empty((len(buffer), strip.stop - first, width), "f4")
-                )
-                cells = ClearCells(clear.cells, clear.down[strip], clear.across)
-                self.tables.solve(values[strip], valid[strip], cells, maps)
-                yield slice(tile.rows.start + first, tile.rows.start + strip.stop), tile.columns, maps
+        block = self.glass.around_tissue(Block(rows, columns), self.grain)
+        if block is None:
+            return
+        values, valid = load_block(self.image, block)
+        clear, (height, width) = self.glass.cells_of(block), block.shape
+        n_rows = min(height, max(1, _STRIP_VALUES // width))
+        buffer = np.empty((len(self.tables.E) + 1, n_rows, width), np.float32)
+        for first in range(0, height, n_rows):
+            strip = slice(first, min(first + n_rows, height))
+            maps = buffer if strip.stop - first == n_rows else np.empty((len(buffer), strip.stop - first, width), "f4")
+            cells = ClearCells(clear.cells, clear.down[strip], clear.across)
+            self.tables.solve(values[strip], valid[strip], cells, maps)
+            yield slice(block.rows.start + first, block.rows.start + strip.stop), block.columns, maps
 
 
 @dataclass(frozen=True, eq=False)
 class _Summer:
     """Solves every block once, adds it to the small picture, and keeps nothing else of it."""
 
-    light: TissueLight
     tables: LightTables
+    glass: Glass
     overview: Overview
     tell: Callable[[Block], None]
 
-    def __call__(self, block: Block) -> Sums:
+    def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> Sums:
         part = self.overview.part(*block.window)
-        (top, left, step), sums, n_skipped = part.place, [], block.shape[0] * block.shape[1]
-        for tile, values, valid in self.light.tiles(block):
-            place = top + tile.rows.start - block.rows.start, left + tile.columns.start - block.columns.start, step
-            misfit, squares, n_solved, n_clear = self.tables.add_to(
-                (part.totals, part.n_invalid, part.largest), values, valid, self.light.glass.cells_of(tile),
-                place=place, per_unit=PER_UNIT, most=LARGEST_NUMBER,
-            )  # fmt: skip
-            sums.append(Sums(misfit, squares, n_solved, 0, n_clear))
-            n_skipped -= tile.shape[0] * tile.shape[1]
+        misfit, squares, n_solved, n_clear = self.tables.add_to(
+            (part.totals, part.n_invalid, part.largest), values, valid, self.glass.cells_of(block),
+            place=part.place, per_unit=PER_UNIT, most=LARGEST_NUMBER,
+        )  # fmt: skip
         self.overview.add(part, *block.window)
         self.tell(block)
-        return summed(sums, n_skipped)
+        return Sums(misfit, squares, n_solved, 0, n_clear)
 
 
 def map_slide(
@@ -83,7 +80,7 @@ def map_slide(
     options: Options,
     progress: Progress | None = None,
     *,
-    slide: Judged,
+    glass: Glass,
     out: str | os.PathLike[str] | None = None,
     on_block: OnBlock | None = None,
 ) -> SolvedBlocks:
@@ -101,8 +98,8 @@ def map_slide(
         ``constraint`` and ``threads`` matter here.
     progress : callable, optional
         Called as ``progress("abundances", done, total)``.
-    slide : Judged
-        Where it shows nothing, and what of it was decoded to find the stains.
+    glass : Glass
+        Where it shows nothing.
     out : path, optional
         Where the result will be written; maps that are not solved from tables are kept on that disk until then.
     on_block : callable, optional
@@ -120,18 +117,16 @@ def map_slide(
     problem = abundance_problem(found.spectra[:, rule.good], constraint, found.names)
     tables, pyramid = light_tables(rule, problem, image.dtype), pyramid_of(image)
     if tables is None or pyramid is None:
-        return solve_blocks(image, rule, found, options, progress, out=out, glass=slide.glass, on_block=on_block)
+        return solve_blocks(image, rule, found, options, progress, out=out, glass=glass, on_block=on_block)
     height, width = image.shape[:2]
     edges = slide_grid((height, width), pyramid)
     blocks = [Block(rows, columns) for rows in _spans(edges[0]) for columns in _spans(edges[1])]
-    tissue = [part for block in blocks if (part := slide.glass.around_tissue(block, pyramid.grain)) is not None]
+    tissue = [part for block in blocks if (part := glass.around_tissue(block, pyramid.grain)) is not None]
     overview = Overview((len(found.names) + 1, height, width))
-    light = TissueLight(image, slide.glass, pyramid.grain, pyramid.origin)
-    lazy = SlideMaps(edges, _Solver(light, tables), overview)
-    maps = {"abundances": lazy.lazy(slice(0, len(found.names))), "residual": lazy.lazy(len(found.names))}
-    tell = told_of_blocks(on_block, image, found, maps, constraint)
-    summer = _Summer(replace(light, decoded=slide.decoded), tables, overview, tell)
-    sums = for_blocks(summer, tissue, stage="abundances", threads=options.threads, progress=progress)
+    slide = SlideMaps(edges, _Solver(image, tables, glass, pyramid.grain), overview)
+    maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
+    summer = _Summer(tables, glass, overview, told_of_blocks(on_block, image, found, maps, constraint))
+    sums = map_blocks(summer, image, blocks=tissue, stage="abundances", threads=options.threads, progress=progress)
     total = summed(sums, height * width - _pixels(tissue))
     counts = {
         "n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(tissue),
