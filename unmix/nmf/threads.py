@@ -19,7 +19,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _SPANS_A_THREAD = 4
-_LEAST_ROWS = 4_000
+_LEAST_ROWS = 1_000
 """Rows to solve that are worth a thread."""
 
 
