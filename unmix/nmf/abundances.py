@@ -31,9 +31,14 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 _CONDITION_LIMIT = 1e5
 _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
+_PIVOT_LIMIT = 48
+"""With more, few of them are in a pixel: adding one after the other is quicker than starting from half of them."""
+
 _SUBSET_LIMIT = 10
 _ANGLE_LIMIT = np.radians(0.25)
 _TILE_BYTES = 1 << 18
+_LEAST_WORK = 100_000
+"""Rows times the square of their endmembers that are worth a thread."""
 
 
 Table = tuple[np.ndarray, np.ndarray]
@@ -61,7 +66,8 @@ class AbundanceProblem:
 
         A = np.empty((len(X), len(self.E)), X.dtype)
         Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self._programme
-        over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads)
+        least = max(1, _LEAST_WORK // max(100, len(self.E) ** 2))
+        over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads, least)
         return A
 
     def solve_with_residual(self, X: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -159,7 +165,8 @@ def _problem(E: np.ndarray, shape: Geometry, constraint: str) -> AbundanceProble
         size = np.diag(G)
         G = G + _RIDGE * np.diag(np.where(size > 0, size, size.mean() or 1.0))
     use_table = len(E) <= TABLE_LIMIT and shape.condition <= _TABLE_CONDITION
-    direct = constraint == "unconstrained" or shape.condition <= _TABLE_CONDITION
+    pivoting = len(E) <= _PIVOT_LIMIT and shape.condition <= _TABLE_CONDITION
+    direct = constraint == "unconstrained" or pivoting
     with_all = solutions_with_all(shape.R) if direct else None
     return AbundanceProblem(
         E, constraint, shape.Q, shape.R, G, with_all, *tables_for(G, constraint, use_table), use_table
