@@ -37,8 +37,8 @@ _PIVOT_LIMIT = 48
 _SUBSET_LIMIT = 10
 _ANGLE_LIMIT = np.radians(0.25)
 _TILE_BYTES = 1 << 18
-_LEAST_WORK = 100_000
-"""Rows times the square of their endmembers that are worth a thread."""
+_LEAST_WORK = 125_000
+"""Rows times the square of their endmembers that are worth handing to a thread."""
 
 
 Table = tuple[np.ndarray, np.ndarray]
