@@ -32,8 +32,12 @@ class Geometry(NamedTuple):
 
 @exact_kernel
 def geometry(E):
-    """Return the `Geometry` of finite endmembers E (r, b)."""
-    Q, R = np.linalg.qr(E.T)
+    """Return the `Geometry` of finite endmembers E (r, b).
+
+    What goes into a `Programme` is in C order: numba 0.60 mixes up variants that differ in the order of a field alone.
+    """
+    Q, upper = np.linalg.qr(E.T)
+    R = np.ascontiguousarray(upper)
     G = np.ascontiguousarray(R.T) @ R
     lit = np.flatnonzero(np.diag(G) > 0.0)
     cosines = np.empty((len(lit), len(lit)))
@@ -55,7 +59,7 @@ def geometry(E):
 @exact_kernel
 def solutions_with_all(R):
     """Return M, M1 and m1: M y is least |y - R a|, M1 y + m1 the same with sum(a) = 1."""
-    M = np.linalg.pinv(R, _LEAST_SINGULAR)
+    M = np.ascontiguousarray(np.linalg.pinv(R, _LEAST_SINGULAR))
     r, rank = M.shape
     along, column = np.zeros(rank), np.zeros(r)
     for i in range(r):
