@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+
+
+class Mask(Protocol):
+    """Which pixels count: an array, or what reads a window of one."""
+
+    def __getitem__(self, window: Any, /) -> np.ndarray:
+        """Return bool (h, w) of a window."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +25,7 @@ class UsablePixels:
 
     good: np.ndarray
     nodata: float | None
-    mask: np.ndarray | None = None
+    mask: Mask | None = None
 
     def of(self, values: np.ndarray, where: Any) -> np.ndarray:
         """Return which of the values (..., band), read at an index (y, x) of the image, count."""
@@ -32,6 +39,7 @@ class UsablePixels:
 
 
 _RULES: dict[str, UsablePixels] = {}
+_WINDOWS: dict[str, Mask] = {}
 
 
 def usable_pixels(valid: Any) -> UsablePixels | None:
@@ -42,10 +50,33 @@ def usable_pixels(valid: Any) -> UsablePixels | None:
 def masked(valid: Any, mask: Any) -> Any:
     """Return where both count; a lazy image keeps its rule."""
     both = valid & mask
-    rule = usable_pixels(valid)
-    if rule is not None and isinstance(mask, np.ndarray):
-        keep_rule(both, replace(rule, mask=mask if rule.mask is None else rule.mask & mask))
+    rule, seen = usable_pixels(valid), mask if isinstance(mask, np.ndarray) else _WINDOWS.get(getattr(mask, "name", ""))
+    if seen is None or not hasattr(both, "dask"):
+        return both
+    if rule is None and isinstance(valid, np.ndarray):  # whole numbers without nodata, of which none is judged by value
+        rule = UsablePixels(np.ones(1, bool), None, None if valid.strides == (0, 0) and valid.all() else valid)
+    if rule is not None:
+        keep_rule(both, replace(rule, mask=seen if rule.mask is None else _Both(rule.mask, seen)))
     return both
+
+
+def read_by_window(mask: Any, source: Mask) -> Any:
+    """Return a lazy mask, of which windows can be read from a source without its graph."""
+    _WINDOWS[mask.name] = source
+    weakref.finalize(mask, _WINDOWS.pop, mask.name, None)
+    return mask
+
+
+@dataclass(frozen=True, eq=False)
+class _Both:
+    """Where two masks both count."""
+
+    first: Mask
+    second: Mask
+
+    def __getitem__(self, window: Any) -> np.ndarray:
+        both: np.ndarray = self.first[window] & self.second[window]
+        return both
 
 
 def keep_rule(valid: Any, rule: UsablePixels) -> None:

@@ -9,7 +9,9 @@ import pytest
 import tifffile
 
 import unmix
+from unmix.blocks import Block, load_block, load_pixels, window_reader
 from unmix.errors import OptionError, ReadError
+from unmix.light.pixels import with_mask
 from unmix.readers.tiff_metadata import named_wavelengths
 
 
@@ -266,3 +268,21 @@ def test_a_plain_tiff_is_calibrated_where_only_a_microscope_has_such_pixels(
     for level, step in ((0, 1), (1, 2)):
         found = unmix.image.pixel_size(unmix.read(path, level=level))
         assert found == (None if size is None else (step * size, step * size, "um"))
+
+
+def test_windows_of_an_image_with_alpha_are_read_without_its_chunks(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rgba = rng.integers(0, 255, (90, 70, 4)).astype(np.uint8)
+    rgba[..., 3] *= rng.random((90, 70)) > 0.3
+    path, chosen = tmp_path / "rgba.tif", rng.random((90, 70)) > 0.5
+    tifffile.imwrite(path, rgba, photometric="rgb", extrasamples=["unassalpha"], tile=(16, 16), compression="zlib")
+    image = unmix.read(path)
+    for one, expected in ((image, rgba[..., 3] > 0), (with_mask(image, chosen), (rgba[..., 3] > 0) & chosen)):
+        np.testing.assert_array_equal(one.coords["valid"].values, expected)
+        block = Block(slice(5, 41), slice(30, 64))
+        assert window_reader(one, block) is not None
+        values, valid = load_block(one, block)
+        np.testing.assert_array_equal(values, rgba[5:41, 30:64, :3])
+        np.testing.assert_array_equal(valid, expected[5:41, 30:64])
+        y, x = np.array([6, 40, 22]), np.array([31, 63, 50])
+        np.testing.assert_array_equal(load_pixels(one, block, y, x)[1], expected[y, x])

@@ -15,6 +15,7 @@ from ..conventions.spectral_axis import SpectralAxis
 from ..image import as_image, guess_quantity
 from ..light.bands import select_bands
 from ..light.water_vapour import left_out_for_water
+from ..usable_pixels import read_by_window
 from .naming import shown
 from .pixel_flags import PixelFlags
 from .request import Request, level_window
@@ -175,7 +176,20 @@ def _seen(raw: Raw, described: Description, window: tuple[int, int, int, int], e
     if described.alpha is None:
         return None
     source = Physical(raw, window, (described.alpha,), np.ones(1, bool))
-    return (source[:, :, :] if eager else lazy_array(source))[:, :, 0] > 0
+    if eager:
+        return source[:, :, :][:, :, 0] > 0
+    return read_by_window(lazy_array(source)[:, :, 0] > 0, _Opaque(source))
+
+
+@dataclass(frozen=True, eq=False)
+class _Opaque:
+    """Where the one band of a source, alpha, is not zero."""
+
+    source: Physical
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        opaque: np.ndarray = self.source[(*window, slice(None))][:, :, 0] > 0
+        return opaque
 
 
 def _with_swath(
