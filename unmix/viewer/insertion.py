@@ -29,7 +29,8 @@ class Insertion:
 
     def __init__(self, layers: Any, place: int, layer: Any) -> None:
         self._layers, self._layer = layers, layer
-        self._waiting = deque(_widgets(layers.events.inserted))
+        self.widgets = tuple(_widgets(layers.events.inserted))
+        self._waiting = deque(self.widgets)
         selected, selection = set(layers.selection), layers.selection
         with selection.events.blocker_all(), _deaf(layers.events.inserted, self._is_waiting):
             layers.insert(place, layer)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .first_drawing import parts_to_draw
 from .insertion import Insertion
 from .layers import goes_by
 from .levels import finest
@@ -156,7 +157,7 @@ def _putting(viewer: Any, before: Any, layer: LayerData, layers: list[LayerData]
 
 
 def _inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
-    """Insert a layer, and have each widget that listens do its part in a step of its own."""
+    """Insert a layer; each widget that listens does its part, and the canvas what is slow, in a step of its own."""
     insertion = Insertion(layers, place, layer)
     try:
         while not insertion.finished:
@@ -164,6 +165,9 @@ def _inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
             insertion.tell_one()
     finally:
         insertion.finish()
+    for draw in parts_to_draw(insertion.widgets, layer):
+        yield Step.GO_ON
+        draw()
 
 
 def _labelled_as(layer: Any, keywords: dict[str, Any]) -> dict[str, Any]:
