@@ -15,7 +15,7 @@ from .curves import theme_plot
 from .exploring import Scatter, step_of
 from .lasso import COLOUR, LassoBox
 from .latest import Latest
-from .overlay import overlay, put_overlay
+from .overlay import Overlays, overlay
 from .pacing import after
 from .session import session_of
 
@@ -46,7 +46,7 @@ class ScatterTab(QWidget):
         for item in (self._picture, self._ring):
             self.plot.addItem(item, ignoreBounds=True)
         self._lay_out()
-        self._counted = Latest(self)
+        self._counted, self._overlays = Latest(self), Overlays(viewer, self)
         self._later = after(self, _THROTTLE_MS, self._mark)
         self._soon = after(self, _THROTTLE_MS, self._follow_mouse)
         self.lasso.drawn.connect(self._again)
@@ -153,11 +153,15 @@ class ScatterTab(QWidget):
     def clear(self, *_: Any) -> None:
         """Take the lasso away with its mark."""
         self.lasso.set_corners([])
+        self._show_mark()
+        self.said_label.setText(_HINT)
+
+    def _show_mark(self) -> None:
+        """Let the mark be seen while there is a lasso."""
         run = self.session.current
         layer = None if run is None else overlay(self.viewer, run.source_id, BRUSHED)
         if layer is not None:
-            layer.visible = False
-        self.said_label.setText(_HINT)
+            layer.visible = len(self.lasso.corners) >= 3
 
     def _mark(self) -> None:
         """Mark the pixels inside the lasso on the image."""
@@ -172,9 +176,8 @@ class ScatterTab(QWidget):
             f"{about}<b>{n_pixels * self._step**2:,}</b> pixels in the lasso, {share:.1f} % of the valid ones."
         )
         if source is not None:
-            put_overlay(
-                self.viewer, source, BRUSHED, mask.astype(np.uint8), "labels", self._step, colormap=_MARKED, opacity=0.8
-            )
+            look: dict[str, Any] = {"colormap": _MARKED, "opacity": 0.8, "done": self._show_mark}
+            self._overlays.put(source, BRUSHED, mask.astype(np.uint8), "labels", self._step, **look)
 
     def _follow_mouse(self) -> None:
         """Put a ring where the pixel under the mouse lies in the plot."""

@@ -7,33 +7,33 @@ one is missing, nothing is made ahead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any
 
-_PARTS = ("points_markers", "text")
+from .insertion import widgets_of
+
+_PARTS = {"Points": ("points_markers", "text")}
 
 
-def parts_to_draw(widgets: Iterable[Any], layer: Any) -> Iterator[Callable[[], object]]:
-    """Give what draws one part of a layer, of those that are slow to draw for the first time.
+def parts_of(layer: Any) -> tuple[str, ...]:
+    """Return the parts of a layer that are slow to draw for the first time."""
+    return _PARTS.get(type(layer).__name__, ())
+
+
+def draw_part(layers: Any, layer: Any, name: str) -> None:
+    """Draw a part of a layer onto what is drawn already; the canvas is to be drawn as a whole right after.
 
     Parameters
     ----------
-    widgets : iterable of QWidget
-        Those that listen to the list of layers; one of them has the canvas.
+    layers : napari.components.LayerList
+        What the layer is in; of the widgets that listen to it, one has the canvas.
     layer : napari.layers.Layer
-        In the list, and they have heard of it.
+        They have heard of it.
+    name : str
+        One of `parts_of` it.
     """
-    for widget in widgets:
+    for widget in widgets_of(layers):
         shown = getattr(getattr(widget, "canvas", None), "layer_to_visual", {}).get(layer)
-        node = getattr(shown, "node", None)
-        for name in _PARTS:
-            part = getattr(node, name, None)
-            if part is not None:
-                yield partial(_draw, part)
-
-
-def _draw(part: Any) -> None:
-    """Draw a part onto what is drawn already; the canvas is drawn as a whole right after."""
-    part.transforms.canvas.set_current()
-    part.draw()
+        part = getattr(getattr(shown, "node", None), name, None)
+        if part is not None:
+            part.transforms.canvas.set_current()
+            part.draw()

@@ -154,5 +154,5 @@ def _piece(data: Any, step: int) -> int:
 
 
 def _even(length: int, side: int) -> int:
-    """Return about `side`, so that a length falls into even pieces: every row of a narrow last one is read by itself."""
+    """Return about `side`, so that a length falls into even pieces; each row of a narrow last one is a read, too."""
     return -(-length // max(1, round(length / side)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -16,6 +17,7 @@ from ..materials.stains import nearest_stain
 from ..quantity import UNITS
 from .curves import Curve, largest
 from .drawing import start_drawing
+from .failure import Failure, answered, caught
 from .from_library import FromLibrary
 from .latest import Latest
 from .layers import STAINED
@@ -307,13 +309,24 @@ class SpectraDock(SpectraControls):
             path = path.with_suffix(kind[kind.index("*") + 1 : -1] if "*" in kind else ".csv")
         axis = None if self.view is None else self.view.axis
         good = None if self.view is None else self.view.good
-        drawn = [self.as_drawn(curve) for curve in self.curves()]
-        try:
-            export_curves(path, Plotted(self.curves(), drawn, axis, good, self.unit))
-        except UnmixError as error:
-            show_error(str(error))
-            return
-        show_info(f"Saved {path.name}.")
+        plotted = Plotted(self.curves(), [self.as_drawn(curve) for curve in self.curves()], axis, good, self.unit)
+        self._saving = create_worker(caught(lambda: _or_reason(lambda: _exported(path, plotted))), _start_thread=False)
+        self._saving.returned.connect(_say_exported)
+        self._saving.start()
+
+
+def _exported(path: Path, plotted: Plotted) -> Path:
+    """Write the curves, in a worker: a figure takes most of a second. Return where they are."""
+    export_curves(path, plotted)
+    return path
+
+
+def _say_exported(answer: Path | str | Failure) -> None:
+    saved = answered(answer)
+    if isinstance(saved, Path):
+        show_info(f"Saved {saved.name}.")
+    else:
+        show_error(saved)
 
 
 def _or_reason(make: Any) -> Any:

@@ -149,7 +149,6 @@ def test_canvas_and_controls_hear_of_a_layer_in_turns_of_their_own(qtbot, make_n
 def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
     from napari.layers import Points
 
-    from unmix.viewer.first_drawing import parts_to_draw
     from unmix.viewer.show import Step, show_layers, showing
 
     def points(identity):
@@ -174,7 +173,24 @@ def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
     qtbot.waitUntil(lambda: bool(whole), timeout=WAIT_MS)
     np.testing.assert_array_equal(viewer.screenshot(flash=False), at_once)
     assert isinstance(viewer.layers["in parts"], Points)
-    assert not list(parts_to_draw([object(), viewer.window._qt_window], viewer.layers["in parts"]))
+
+
+def test_a_list_without_a_canvas_has_no_parts_to_draw():
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from unmix.viewer.first_drawing import draw_part, parts_of
+
+    points = ViewerModel().add_points([[1, 2]])
+    assert len(parts_of(points)) == 2
+    assert not parts_of(Image(np.zeros((2, 2))))
+    viewer = ViewerModel()
+    viewer.add_layer(points)
+    told = []
+    viewer.layers.events.inserted.connect(told.append)
+    for part in parts_of(points):
+        draw_part(viewer.layers, points, part)
+    assert not told
 
 
 def test_steps_begun_are_ended_before_others(qtbot):

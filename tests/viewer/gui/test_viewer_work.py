@@ -387,7 +387,7 @@ def test_exploring(qtbot, desk, slide):
     dock = viewer.window.dock_widgets["unmix explore"]
     dock.colour.show_button.click()
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
-    assert not viewer.layers["slide | eosin"].visible
+    qtbot.waitUntil(lambda: not viewer.layers["slide | eosin"].visible, timeout=WAIT_MS)
     dock.colour.density_button.click()
     qtbot.waitUntil(lambda: "slide | optical density" in viewer.layers, timeout=WAIT_MS)
     dock.colour.all_button.click()
