@@ -46,7 +46,7 @@ class ScatterTab(QWidget):
         for item in (self._picture, self._ring):
             self.plot.addItem(item, ignoreBounds=True)
         self._lay_out()
-        self._counted, self._overlays = Latest(self), Overlays(viewer, self)
+        self._counted, self._marked, self._overlays = Latest(self), Latest(self), Overlays(viewer, self)
         self._later = after(self, _THROTTLE_MS, self._mark)
         self._soon = after(self, _THROTTLE_MS, self._follow_mouse)
         self.lasso.drawn.connect(self._again)
@@ -164,13 +164,16 @@ class ScatterTab(QWidget):
             layer.visible = len(self.lasso.corners) >= 3
 
     def _mark(self) -> None:
-        """Mark the pixels inside the lasso on the image."""
-        source, corners = self.session.source, self.lasso.corners
-        if len(corners) < 3 or self.scatter is None:
+        """Find the pixels inside the lasso, in a worker, and mark them on the image."""
+        scatter, corners = self.scatter, self.lasso.corners
+        if len(corners) >= 3 and scatter is not None:
+            self._marked.ask(lambda: scatter.inside(corners), lambda mask: self._show_marked(scatter, mask))
+
+    def _show_marked(self, scatter: Scatter, mask: np.ndarray) -> None:
+        source, n_pixels = self.session.source, int(mask.sum())
+        if scatter is not self.scatter or len(self.lasso.corners) < 3:
             return
-        mask = self.scatter.inside(corners)
-        n_pixels = int(mask.sum())
-        share = 100 * n_pixels / max(1, self.scatter.n_pixels)
+        share = 100 * n_pixels / max(1, scatter.n_pixels)
         about = "About " if self._step > 1 else ""
         self.said_label.setText(
             f"{about}<b>{n_pixels * self._step**2:,}</b> pixels in the lasso, {share:.1f} % of the valid ones."
