@@ -202,12 +202,12 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     maps = panel.session.current.result["abundances"].values
     height, width = maps.shape[1:]
     (dock.colour.density_button if sample == "tissue_he" else dock.colour.show_button).click()
-    pause(1)
+    until(lambda: bool(dock.colour.said_label.text()))
     photographer.shoot_all(f"{sample}-colour")
     dock.colour.all_button.click()
     dock.tabs.setCurrentWidget(dock.threshold)
     dock.threshold.slider.setValue(200)
-    pause(0.5)
+    until(lambda: shows(viewer, "threshold"))
     photographer.shoot_all(f"{sample}-threshold")
     dock.threshold.show_box.setChecked(False)
     dock.tabs.setCurrentWidget(dock.profile)
@@ -224,8 +224,13 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     turn = np.linspace(0, 2 * np.pi, 60)
     x, y = 0.66 + 0.3 * np.cos(turn), 0.13 + 0.12 * np.sin(turn) + 0.02 * np.sin(3 * turn)
     dock.scatter.lasso.set_corners(np.column_stack([left + x * (right - left), low + y * (high - low)]))
-    pause(1)
+    until(lambda: shows(viewer, "brushed"))
     photographer.shoot_all(f"{sample}-brushing")
+
+
+def shows(viewer: Any, overlay: str) -> bool:
+    """Say whether an overlay of the sample is in the viewer."""
+    return any(layer.name.endswith(f"| {overlay}") for layer in viewer.layers)
 
 
 def square(row: float, column: float, half: float) -> np.ndarray:

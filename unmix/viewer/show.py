@@ -141,7 +141,7 @@ def _putting(viewer: Any, before: Any, layer: LayerData, layers: list[LayerData]
         keywords = _labelled_as(before, keywords)
     if before is not None and before in viewer.layers and _fits(before, keywords):
         _update(before, data, keywords)
-        shown, then = before, Step.HOLD
+        shown, then = before, Step.DRAW if before.visible else Step.HOLD
     else:
         shown = Layer.create(data, _with_memory(keywords), kind)
         yield Step.HOLD
