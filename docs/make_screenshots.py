@@ -49,8 +49,9 @@ class Photographer:
         self.sizes = {"": SCALED_SIZE} if mark else SIZES
 
     def shoot(self, name: str) -> None:
-        """Let the window draw itself, then save it."""
+        """Let the window draw itself, then save it; what is still held back would be missing."""
         pause(0.4)
+        until(self.viewer.window._qt_window.centralWidget().updatesEnabled)
         self.viewer.reset_view(margin=_MARGIN)
         pause(0.4)
         save(self.viewer.screenshot(canvas_only=False, flash=False), self.path(name))

@@ -146,6 +146,11 @@ def test_canvas_and_controls_hear_of_a_layer_in_turns_of_their_own(qtbot, make_n
     assert (layer in drawn) is (layer in viewer.layers) is (then in ("told", "selected"))
 
 
+def bright_pixels(viewer):
+    """Return how many pixels of the canvas are bright: points and letters on black."""
+    return int((viewer.screenshot(flash=False)[..., :3].min(axis=-1) > 128).sum())
+
+
 def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
     from napari.layers import Points
 
@@ -160,7 +165,7 @@ def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
     viewer.add_image(np.zeros((12, 12)), name="below")
     show_layers(viewer, points("at once"))
     qtbot.wait(50)
-    at_once = viewer.screenshot(flash=False)
+    at_once = bright_pixels(viewer)
     viewer.layers.remove("at once")
     qtbot.wait(50)
     whole = []
@@ -171,7 +176,8 @@ def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
     assert not whole
     viewer.window._qt_window.centralWidget().setUpdatesEnabled(True)
     qtbot.waitUntil(lambda: bool(whole), timeout=WAIT_MS)
-    np.testing.assert_array_equal(viewer.screenshot(flash=False), at_once)
+    assert bright_pixels(viewer) == pytest.approx(at_once, rel=0.1)
+    assert at_once > 100
     assert isinstance(viewer.layers["in parts"], Points)
 
 
