@@ -127,7 +127,7 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     dock = viewer.window.dock_widgets["unmix spectra"]
     until(lambda: dock.view is not None)
     source = panel.session.source
-    draw_squares(viewer, panel, source)
+    draw_squares(viewer, panel)
     until(lambda: len(dock.regions.means) == 2 and not dock.regions.busy)
     panel.session.pin(0, True)
     height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
@@ -148,12 +148,11 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     viewer.layers.remove("regions")
 
 
-def draw_squares(viewer: Any, panel: Any, source: Any) -> None:
+def draw_squares(viewer: Any, panel: Any) -> None:
     """Draw two squares with the dock's own tool, so that each has a colour of its own."""
-    from unmix.viewer.drawing import start_drawing
-
+    viewer.window.dock_widgets["unmix spectra"].draw_button.click()
+    layer = layer_to_draw_in(viewer, "regions")
     height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
-    layer = start_drawing(viewer, source, len(panel.session.endmembers))
     for y, x in ((0.3, 0.3), (0.6, 0.7)):
         layer.add_rectangles(square(height * y, width * x, 0.06 * width))
     layer.mode = "pan_zoom"
@@ -213,7 +212,7 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     dock.threshold.show_box.setChecked(False)
     dock.tabs.setCurrentWidget(dock.profile)
     dock.profile.draw_button.click()
-    line = viewer.layers["profile line"]
+    line = layer_to_draw_in(viewer, "profile line")
     line.add_lines(np.array([[0.2 * height, 0.2 * width], [0.8 * height, 0.7 * width]]))
     line.mode = "pan_zoom"
     pause(0.5)
@@ -232,6 +231,12 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
 def shows(viewer: Any, overlay: str) -> bool:
     """Say whether an overlay of the sample is in the viewer."""
     return any(layer.name.endswith(f"| {overlay}") for layer in viewer.layers)
+
+
+def layer_to_draw_in(viewer: Any, name: str) -> Any:
+    """Return the layer of this name once it waits for what is drawn."""
+    until(lambda: name in viewer.layers and viewer.layers[name].mode.startswith("add"))
+    return viewer.layers[name]
 
 
 def square(row: float, column: float, half: float) -> np.ndarray:

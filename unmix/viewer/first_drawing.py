@@ -1,8 +1,8 @@
 """What the canvas makes for a layer when it first draws it, made ahead, one part at a time.
 
-Points are drawn by two programs, of marks and of letters, which vispy writes from pieces; that takes longer than
-drawing all layers. napari has no word for it: its canvas is reached through names it promises to nobody, and where
-one is missing, nothing is made ahead.
+Points and shapes are drawn by several programs (marks, letters, faces, lines), which vispy writes from pieces; that
+takes longer than drawing all layers. napari has no word for it: its canvas is reached through names it promises to
+nobody, and where one is missing, nothing is made ahead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Any
 
 from .insertion import widgets_of
 
-_PARTS = {"Points": ("points_markers", "text")}
+_PARTS = {
+    "Points": ("points_markers", "text"),
+    "Shapes": ("shape_faces", "highlight_lines", "highlight_vertices", "text"),
+}
 
 
 def parts_of(layer: Any) -> tuple[str, ...]:

@@ -16,11 +16,12 @@ from ..errors import UnmixError
 from ..materials.stains import nearest_stain
 from ..quantity import UNITS
 from .curves import Curve, largest
-from .drawing import start_drawing
+from .drawing import drawing_regions
 from .failure import Failure, answered, caught
 from .from_library import FromLibrary
 from .latest import Latest
 from .layers import STAINED
+from .pacing import Paced
 from .region_means import RegionMeans, farewell_to
 from .regions import Region
 from .session import session_of
@@ -53,7 +54,7 @@ class SpectraDock(SpectraControls):
         self.mouse = UnderMouse(self)
         self.regions = RegionMeans(self)
         self.library = FromLibrary(self)
-        self._views = Latest(self)
+        self._views, self._drawing = Latest(self), Paced(self)
         self._connect()
         self._watch()
         self.look_again()
@@ -288,7 +289,7 @@ class SpectraDock(SpectraControls):
 
     def _draw(self, *_: Any) -> None:
         if self.source is not None:
-            start_drawing(self.viewer, self.source, len(self.session.endmembers))
+            self._drawing.start(drawing_regions(self.viewer, self.source, len(self.session.endmembers)))
 
     def _pin_all(self, *_: Any) -> None:
         self.session.pin_all(not all(pure.pinned for pure in self.session.endmembers))
