@@ -83,6 +83,30 @@ def against_others(n: int = 1_000_000, b: int = 200, r: int = 6, few: int = 2_00
     return Table(f"Against others, {b} bands, r = {r}", columns, rows)
 
 
+def of_libraries(sizes: tuple[int, ...] = (16, 30, 60, 150, 240, 500), b: int = 200, few: int = 100) -> Table:
+    """Compare NNLS with scipy's where the endmembers are a spectral library and five of them are in a pixel."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for r in sizes:
+        E = np.abs(np.cumsum(rng.normal(size=(r, b)), axis=1)) + 0.5
+        E /= E.max()
+        n = 500_000 // r
+        A = np.zeros((n, r))
+        np.put_along_axis(A, rng.random((n, r)).argpartition(5, axis=1)[:, :5], rng.dirichlet(np.ones(5), n), axis=1)
+        X = A @ E + 0.005 * rng.standard_normal((n, b))
+        solver, constraint = peers()["scipy nnls in a loop"][1], "non_negative"
+        assert solver is not None
+        seconds = in_turn(
+            {"theirs": partial(solver, X[:few], E), "ours": partial(solve_abundances, X, E, constraint)}, repeats=3
+        )
+        theirs, ours = seconds["theirs"] / few, seconds["ours"] / n
+        apart = float(np.abs(solver(X[:few], E) - solve_abundances(X[:few], E, constraint)).max())
+        same = f"{apart:.0e}" + ("" if apart <= SAME else ", NOT the same")
+        rows.append([r, f"{1e6 * theirs:.0f}", f"{1e6 * ours:.2f}", f"{theirs / ours:.0f}", same])
+    columns = ("endmembers", "scipy nnls, us a pixel", "ours, two threads", "times", "largest difference")
+    return Table(f"Libraries: NNLS, {b} bands, float64, five endmembers in a pixel", columns, rows)
+
+
 def peers() -> dict[str, tuple[str, Solver | None, float]]:
     """Return what is compared: constraint, solver (None where not installed), and share of the pixels it is given."""
 
@@ -125,7 +149,7 @@ def with_cvxopt() -> Solver | None:
 
 def tables() -> list[Table]:
     """Return all of it."""
-    return [against_one_read(), against_others()]
+    return [against_one_read(), against_others(), of_libraries()]
 
 
 if __name__ == "__main__":

@@ -129,6 +129,23 @@ def test_many_endmembers_meet_the_optimality_conditions(r: int, constraint: str)
         assert violation(x, a, E, constraint) <= 1e-8
 
 
+@pytest.mark.parametrize("constraint", CONSTRAINTS[1:])
+def test_a_library_of_more_spectra_than_bands(constraint: str) -> None:
+    """Which spectra explain a pixel may not be unique; the pixel of least misfit is."""
+    rng = np.random.default_rng(0)
+    E = np.abs(np.cumsum(rng.normal(size=(150, 40)), axis=1)) + 0.5
+    A = np.zeros((30, 150))
+    np.put_along_axis(A, rng.random((30, 150)).argsort(axis=1)[:, :4], rng.dirichlet(np.ones(4), 30), axis=1)
+    X = A @ E + 0.05 * rng.standard_normal((30, 40))
+    with pytest.warns(UnmixWarning, match="150 endmembers in 40 bands"):
+        found = solve_abundances(X, E, constraint)
+    for x, a in zip(X, found, strict=True):
+        assert violation(x, a, E, constraint) <= 1e-8
+    if constraint == "non_negative":
+        least = [nnls(E.T, x)[1] for x in X]
+        np.testing.assert_allclose(np.linalg.norm(X - found @ E, axis=1), least, rtol=1e-6)
+
+
 @settings(max_examples=120)
 @given(
     st.integers(1, 12),

@@ -49,7 +49,7 @@ def abundances_of_rows(X, Q, programme, A):
     a negative abundance.
     """
     rank, r = programme.R.shape
-    columns = np.empty((rank, _ROWS))
+    columns = np.zeros((rank, _ROWS))
     F, Z, Z1 = np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS)), np.empty((r + 2, _ROWS))
     left, codes, rest = np.empty(_ROWS + 1, np.int64), np.empty(_ROWS, np.int64), np.empty(_ROWS + 1, np.int64)
     f, z = np.empty(r), np.empty(r + 3)
@@ -75,11 +75,11 @@ def _solve_directly(columns, programme, Z, Z1, left, A):
 
     No branch depends on a pixel: a wrongly predicted one would cost as much as the pixel.
     """
-    r, constraint, count = A.shape[1], programme.constraint, 0
+    r, constraint, count, whole = A.shape[1], programme.constraint, 0, -(-len(A) // 8) * 8
     if constraint != SUM_TO_ONE:
-        _with_all(programme.M, np.zeros(r), columns, _ROWS, Z)
+        _with_all(programme.M, np.zeros(r), columns, whole, Z)
     if constraint in (SUM_TO_ONE, SHADE):
-        _with_all(programme.M1, programme.m1, columns, _ROWS, Z1)
+        _with_all(programme.M1, programme.m1, columns, whole, Z1)
     for i in range(len(A)):
         free = (constraint == UNCONSTRAINED) | ((constraint != SUM_TO_ONE) & (Z[r, i] >= 0.0))
         summed = (constraint == SUM_TO_ONE) | ((constraint == SHADE) & free & (Z[r + 1, i] > 1.0))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import acos
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from .threads import over_rows, thread_count
 
 if TYPE_CHECKING:
     from .abundance_kernels import Programme
+    from .endmember_geometry import Geometry
 
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 """The names, in the order of the numbers that the kernels know them by."""
@@ -29,10 +31,14 @@ CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 _CONDITION_LIMIT = 1e5
 _RIDGE_CONDITION, _RIDGE = 1e12, 1e-11
 _TABLE_CONDITION = 1e10
+_PIVOT_LIMIT = 48
+"""With more, few of them are in a pixel: adding one after the other is quicker than starting from half of them."""
+
 _SUBSET_LIMIT = 10
-_LEAST_SINGULAR = 1e-10
 _ANGLE_LIMIT = np.radians(0.25)
 _TILE_BYTES = 1 << 18
+_LEAST_WORK = 125_000
+"""Rows times the square of their endmembers that are worth handing to a thread."""
 
 
 Table = tuple[np.ndarray, np.ndarray]
@@ -60,7 +66,8 @@ class AbundanceProblem:
 
         A = np.empty((len(X), len(self.E)), X.dtype)
         Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self._programme
-        over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads)
+        least = max(1, _LEAST_WORK // max(100, len(self.E) ** 2))
+        over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads, least)
         return A
 
     def solve_with_residual(self, X: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -115,15 +122,24 @@ def _tile_rows(X: np.ndarray) -> int:
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving; warn where they can hardly be told apart."""
-    problem = prepare_problem(E, constraint, names)
-    _warn_if_alike(problem.E, constraint, names)
-    return problem
+    from .endmember_geometry import geometry
+
+    E = _checked(E, constraint, names)
+    shape = geometry(E)
+    _warn_if_alike(E, shape, constraint, names)
+    return _problem(E, shape, constraint)
 
 
-def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
+def prepare_problem(E: np.ndarray, constraint: str) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving, without a word about how alike they are."""
-    from .quadratic import TABLE_LIMIT
+    from .endmember_geometry import geometry
 
+    E = _checked(E, constraint, None)
+    return _problem(E, geometry(E), constraint)
+
+
+def _checked(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> np.ndarray:
+    """Return the endmembers as float64; refuse what has no answer."""
     if constraint not in CONSTRAINTS:
         raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(CONSTRAINTS)}.")
     E = np.asarray(E, np.float64)
@@ -137,25 +153,24 @@ def prepare_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None 
         raise DataError(
             f"{label} is zero in every band; only constraint='sum_to_one' can tell how much of it there is."
         )
-    r = len(E)
-    Q, R = np.linalg.qr(E.T)
-    G = R.T @ R
-    size = np.where(np.diag(G) > 0, np.diag(G), np.mean(np.diag(G)) or 1.0)
-    condition = np.linalg.cond(G / np.sqrt(np.outer(size, size)))
-    if condition > _RIDGE_CONDITION:
-        G = G + _RIDGE * np.diag(size)
-    use_table = r <= TABLE_LIMIT and condition <= _TABLE_CONDITION
-    direct = constraint == "unconstrained" or condition <= _TABLE_CONDITION
-    with_all = solutions_with_all(R) if direct else None
-    return AbundanceProblem(E, constraint, Q, R, G, with_all, *tables_for(G, constraint, use_table), use_table)
+    return np.ascontiguousarray(E)
 
 
-def solutions_with_all(R: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return M, M1 and m1: M y is least |y - R a|, M1 y + m1 the same with sum(a) = 1."""
-    M = np.linalg.pinv(R, rcond=_LEAST_SINGULAR)
-    column = M @ M.sum(axis=0)
-    m1 = column / (column.sum() or 1.0)
-    return M, M - np.outer(m1, M.sum(axis=0)), m1
+def _problem(E: np.ndarray, shape: Geometry, constraint: str) -> AbundanceProblem:
+    from .endmember_geometry import solutions_with_all
+    from .quadratic import TABLE_LIMIT
+
+    G = shape.G
+    if shape.condition > _RIDGE_CONDITION:
+        size = np.diag(G)
+        G = G + _RIDGE * np.diag(np.where(size > 0, size, size.mean() or 1.0))
+    use_table = len(E) <= TABLE_LIMIT and shape.condition <= _TABLE_CONDITION
+    pivoting = len(E) <= _PIVOT_LIMIT and shape.condition <= _TABLE_CONDITION
+    direct = constraint == "unconstrained" or pivoting
+    with_all = solutions_with_all(shape.R) if direct else None
+    return AbundanceProblem(
+        E, constraint, shape.Q, shape.R, G, with_all, *tables_for(G, constraint, use_table), use_table
+    )
 
 
 def tables_for(G: np.ndarray, constraint: str, use_table: bool) -> tuple[Table, Table]:
@@ -253,26 +268,16 @@ def as_matrix(X: ArrayLike, name: str) -> np.ndarray:
     return np.ascontiguousarray(matrix, matrix.dtype.newbyteorder("="))
 
 
-def _warn_if_alike(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> None:
+def _warn_if_alike(E: np.ndarray, shape: Geometry, constraint: str, names: Sequence[str] | None) -> None:
     """Warn with the names and the angle of the closest pair where shares cannot be trusted."""
-    if len(E) < 2:
-        return
-    if len(E) > E.shape[1] + (constraint == "sum_to_one"):
-        warn(f"{len(E)} endmembers in {E.shape[1]} bands: many shares fit equally well; give fewer endmembers.")
-    norms = np.linalg.norm(E, axis=1)
-    lit = np.flatnonzero(norms > 0)
-    unit = E[lit] / norms[lit, None]
-    if len(unit) < 2:
-        return
-    cosines = unit @ unit.T
-    least, *_, most = np.linalg.eigvalsh(cosines)
-    np.fill_diagonal(cosines, -np.inf)
-    i, j = divmod(int(cosines.argmax()), len(unit))
-    angle = np.arccos(min(cosines[i, j], 1.0))
+    r, n_bands = E.shape
+    if r > n_bands + (constraint == "sum_to_one"):
+        warn(f"{r} endmembers in {n_bands} bands: many shares fit equally well; give fewer endmembers.")
+    angle = acos(max(-1.0, min(shape.cosine, 1.0)))
     if angle < _ANGLE_LIMIT:
-        one, other = (f"endmember {lit[k] + 1}" if names is None else str(names[lit[k]]) for k in (i, j))
+        one, other = (f"endmember {k + 1}" if names is None else str(names[k]) for k in shape.closest)
         apart = f"{one} and {other} are {np.degrees(angle):.2g} degrees apart"
         warn(f"{apart}: their shares cannot be told apart, only their sum.")
-    elif len(unit) <= E.shape[1] and most > _CONDITION_LIMIT**2 * least:
-        condition = np.sqrt(most / max(least, np.finfo(float).eps * most))
+    elif r <= n_bands and shape.most > _CONDITION_LIMIT**2 * shape.least:
+        condition = np.sqrt(shape.most / max(shape.least, np.finfo(float).eps * shape.most))
         warn(f"the endmembers are nearly dependent (condition {condition:.1e}): shares may be far off.")

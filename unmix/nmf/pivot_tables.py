@@ -59,19 +59,19 @@ def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray,
 
     Returns how many are in the set. The factor is made where the inverse comes to lie.
     """
-    n, L = 0, P
+    n, U = 0, P
     for i in range(len(G)):
         if (code >> i) & 1:
             members[n] = i
             n += 1
-    factor_within(G, members, n, L)
+    factor_within(G, members, 0, n, U)
     for b in range(n):
-        W[b, b] = 1.0 / L[b, b]
+        W[b, b] = 1.0 / U[b, b]
         for a in range(b + 1, n):
             total = 0.0
             for m in range(b, a):
-                total += L[a, m] * W[m, b]
-            W[a, b] = -total / L[a, a]
+                total += U[m, a] * W[m, b]
+            W[a, b] = -total / U[a, a]
     P[:] = 0.0
     for a in range(n):
         for b in range(a + 1):

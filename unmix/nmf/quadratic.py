@@ -3,7 +3,8 @@
 With G = R'R and f = R'y the optimum is unique and lies on some passive set S (the indices where a > 0).
 Block principal pivoting finds S (Kim and Park 2011, SIAM J. Sci. Comput. 33(6), after Judice and Pires 1994); up to
 `TABLE_LIMIT` endmembers it walks a table of the solution operators of every S, beyond that it solves for each it meets.
-Where it does not settle, the primal active-set method of Lawson and Hanson (1974, chapter 23) decides; it always ends.
+Where it does not settle, and with so many endmembers that most are absent, the primal active-set method of Lawson and
+Hanson (1974, chapter 23) decides; it always ends.
 """
 
 from __future__ import annotations
@@ -161,10 +162,13 @@ def solve_by_pivoting(G, f, summed, a, g, z, passive, L):
 
 
 @exact_kernel
-def solve_by_active_set(G, f, summed, a, g, z, passive, L):
-    """Fill `a` by the primal active-set method; `g`, `z` (r), `passive` (r, bool) and `L` (r, r) are work space."""
+def solve_by_active_set(G, f, summed, a, g, z, passive, U):
+    """Fill `a` by the primal active-set method; `g`, `z` (r), `passive` (r, bool) and `U` (r, r) are work space.
+
+    The factor U grows with the members; only where one leaves is it made again, from there on.
+    """
     r = len(f)
-    scale = 0.0
+    scale, members, n, known = 0.0, np.empty(r, np.int64), 0, 0
     for i in range(r):
         scale = max(scale, abs(f[i]) / _length(G, i, summed))
         a[i] = 0.0
@@ -175,36 +179,64 @@ def solve_by_active_set(G, f, summed, a, g, z, passive, L):
         for i in range(1, r):
             if 0.5 * G[i, i] - f[i] < 0.5 * G[best, best] - f[best]:
                 best = i
-        passive[best] = True
+        passive[best], members[0], n = True, best, 1
         a[best] = 1.0
     for _ in range(20 + 10 * r):
         entering = _most_negative(G, f, a, passive, summed, g, tolerance)
         if entering < 0:
             return
-        passive[entering] = True
-        for _inner in range(r + 1):
-            if not _solve_passive(G, f, passive, summed, z, L):
-                passive[entering] = False
+        passive[entering], members[n], n = True, entering, n + 1
+        for inner in range(r + 1):
+            if not factor_within(G, members, known, n, U):
+                passive[entering], n = False, n - 1
+                if inner == 0:
+                    return
                 break
-            step, blocking = 1.0, -1
-            for i in range(r):
-                if passive[i] and z[i] <= 0.0:
-                    ratio = a[i] / (a[i] - z[i]) if a[i] > z[i] else 0.0
-                    if ratio < step:
-                        step, blocking = ratio, i
-            for i in range(r):
-                if passive[i]:
-                    a[i] += step * (z[i] - a[i])
-            if blocking < 0:
+            _solve_members(f, members, n, summed, U, z)
+            known = n
+            if not _move_until_blocked(a, z, members, n, passive):
                 break
-            a[blocking] = 0.0
-            passive[blocking] = False
-            for i in range(r):
-                if passive[i] and a[i] <= 0.0 and z[i] <= 0.0:
-                    a[i] = 0.0
-                    passive[i] = False
-            if blocking == entering:
+            n, known = _keep_passive(members, n, passive)
+            if not passive[entering]:
                 return
+
+
+@exact_kernel
+def _move_until_blocked(a, z, members, n, passive):
+    """Move `a` towards z as far as it stays above zero; take those at zero out of the passive set, say if any was."""
+    step, blocking = 1.0, -1
+    for q in range(n):
+        i = members[q]
+        if z[i] <= 0.0:
+            ratio = a[i] / (a[i] - z[i]) if a[i] > z[i] else 0.0
+            if ratio < step:
+                step, blocking = ratio, i
+    for q in range(n):
+        i = members[q]
+        a[i] += step * (z[i] - a[i])
+    if blocking < 0:
+        return False
+    a[blocking] = 0.0
+    passive[blocking] = False
+    for q in range(n):
+        i = members[q]
+        if a[i] <= 0.0 and z[i] <= 0.0:
+            a[i] = 0.0
+            passive[i] = False
+    return True
+
+
+@exact_kernel
+def _keep_passive(members, n, passive):
+    """Close the ranks of the members that are passive; return how many there are, and how many kept their places."""
+    kept, unmoved = 0, n
+    for q in range(n):
+        if passive[members[q]]:
+            members[kept] = members[q]
+            kept += 1
+        else:
+            unmoved = min(unmoved, q)
+    return kept, unmoved
 
 
 @exact_kernel
@@ -230,66 +262,85 @@ def _most_negative(G, f, a, passive, summed, g, tolerance):
 def _gradient(G, f, a, passive, summed, g):
     """Write the gradient g = G a - f, and return the multiplier of the sum, zero without one."""
     r = len(f)
-    total, members = 0.0, 0
     for i in range(r):
-        s = -f[i]
-        for j in range(r):
-            if a[j] != 0.0:
-                s += G[i, j] * a[j]
-        g[i] = s
-        if summed and passive[i]:
-            total += s
-            members += 1
+        g[i] = -f[i]
+    for j in range(r):
+        if a[j] != 0.0:
+            row, weight = G[j], a[j]
+            for i in range(r):
+                g[i] += weight * row[i]
+    total, members = 0.0, 0
+    if summed:
+        for i in range(r):
+            total += g[i] if passive[i] else 0.0
+            members += passive[i]
     return -total / members if members else 0.0
 
 
 @exact_kernel
-def factor_within(G, members, n, L):
-    """Fill L with the Cholesky factor of G within n members; return False where they are dependent."""
-    for i in range(n):
-        for j in range(i + 1):
-            s = G[members[i], members[j]]
-            for k in range(j):
-                s -= L[i, k] * L[j, k]
-            if i == j:
-                if s <= 1e-13 * G[members[i], members[i]]:
-                    return False
-                L[i, i] = np.sqrt(s)
-            else:
-                L[i, j] = s / L[j, j]
+def factor_within(G, members, known, n, U):
+    """Fill U with the Cholesky factor of G within n members, U'U, of which `known` columns are there already.
+
+    Returns False where the members are dependent. Innermost loops run along memory.
+    """
+    u = np.empty(n)
+    for c in range(known, n):
+        of = G[members[c]]
+        for i in range(c):
+            u[i] = of[members[i]]
+        rest = of[members[c]]
+        for i in range(c):
+            u[i] /= U[i, i]
+            for j in range(i + 1, c):
+                u[j] -= u[i] * U[i, j]
+            U[i, c] = u[i]
+            rest -= u[i] * u[i]
+        if rest <= 1e-13 * of[members[c]]:
+            return False
+        U[c, c] = np.sqrt(rest)
     return True
 
 
 @exact_kernel
-def _solve_passive(G, f, passive, summed, z, L):
+def _solve_passive(G, f, passive, summed, z, U):
     """Solve the equality problem on the passive set by Cholesky; return False where the set is dependent."""
-    r = len(f)
-    n = 0
-    index = np.empty(r, np.int64)
-    for i in range(r):
+    n, members = 0, np.empty(len(f), np.int64)
+    for i in range(len(f)):
         z[i] = 0.0
         if passive[i]:
-            index[n] = i
+            members[n] = i
             n += 1
-    if not factor_within(G, index, n, L):
+    if not factor_within(G, members, 0, n, U):
         return False
-    u, ones = np.empty(n), np.empty(n)
-    for i in range(n):
-        s, t = f[index[i]], 1.0
-        for k in range(i):
-            s -= L[i, k] * u[k]
-            t -= L[i, k] * ones[k]
-        u[i], ones[i] = s / L[i, i], t / L[i, i]
-    total, weight = 0.0, 0.0
-    for i in range(n - 1, -1, -1):
-        s, t = u[i], ones[i]
-        for k in range(i + 1, n):
-            s -= L[k, i] * u[k]
-            t -= L[k, i] * ones[k]
-        u[i], ones[i] = s / L[i, i], t / L[i, i]
-        total += u[i]
-        weight += ones[i]
-    shift = (1.0 - total) / weight if summed else 0.0
-    for i in range(n):
-        z[index[i]] = u[i] + shift * ones[i]
+    _solve_members(f, members, n, summed, U, z)
     return True
+
+
+@exact_kernel
+def _solve_members(f, members, n, summed, U, z):
+    """Write the solution within n members to their places in z, given the factor U of G within them."""
+    u, ones = np.empty(n), np.ones(n)
+    for i in range(n):
+        u[i] = f[members[i]]
+    _solve_factored(U, u)
+    shift = 0.0
+    if summed:
+        _solve_factored(U, ones)
+        shift = (1.0 - u.sum()) / ones.sum()
+    for i in range(n):
+        z[members[i]] = u[i] + shift * ones[i]
+
+
+@exact_kernel
+def _solve_factored(U, u):
+    """Solve U'U x = u in place."""
+    n = len(u)
+    for i in range(n):
+        u[i] /= U[i, i]
+        for j in range(i + 1, n):
+            u[j] -= u[i] * U[i, j]
+    for i in range(n - 1, -1, -1):
+        total = u[i]
+        for j in range(i + 1, n):
+            total -= U[i, j] * u[j]
+        u[i] = total / U[i, i]

@@ -27,7 +27,7 @@ from .gram_data import Coordinates, FullBands, GramData
 from .losses import BetaDivergence
 from .problem import Problem, state_problem
 from .terms import Anchored, FixedRows, Term
-from .threads import thread_count
+from .threads import one_blas_thread, thread_count
 from .updates_gradient import fast_gradient_steps
 from .updates_hals import ExtrapolatedAlternation, hals_sweep
 from .updates_multiplicative import DivergenceAlternation, lift_off_zero, multiplicative_sweep
@@ -175,6 +175,7 @@ def refine(
     )
 
 
+@one_blas_thread()
 def iterate(
     method: Method,
     zero: float,
@@ -200,6 +201,7 @@ def iterate(
     return Run(np.array(history), f"stopped after {max_iterations} iterations", False)
 
 
+@one_blas_thread()
 def choose_method(problem: Problem, update: str | None, n_coordinates: int | None = None, threads: int = 1) -> Method:
     """Choose the state of the run, refusing what does not go together."""
     squared = problem.loss.beta == 2

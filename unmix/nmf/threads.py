@@ -19,8 +19,8 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _SPANS_A_THREAD = 4
-_LEAST_ROWS = 4_000
-"""Rows to solve that are worth a thread."""
+_LEAST_ROWS = 1_250
+"""Rows to solve that are worth handing to a thread."""
 
 
 def thread_count(threads: int | None) -> int:
@@ -36,12 +36,12 @@ def thread_count(threads: int | None) -> int:
 def over_rows(work: Callable[[slice], None], n_rows: int, threads: int, least: int = _LEAST_ROWS) -> None:
     """Call ``work(rows)`` for spans that cover all rows; work that releases the interpreter lock runs side by side.
 
-    A span has at least `least` rows: with fewer a thread costs more than it gains.
+    A thread has four spans of at least `least` rows: with less it costs more than it gains.
     """
-    n_spans = min(_SPANS_A_THREAD * threads, n_rows // least)
-    if threads == 1 or n_spans < 2:
+    threads = min(threads, n_rows // (_SPANS_A_THREAD * least))
+    if threads < 2:
         return work(slice(0, n_rows))
-    edges = np.linspace(0, n_rows, n_spans + 1).astype(np.int64).tolist()
+    edges = np.linspace(0, n_rows, _SPANS_A_THREAD * threads + 1).astype(np.int64).tolist()
     side_by_side(work, list(map(slice, edges[:-1], edges[1:])), threads)
     return None
 

@@ -1,0 +1,78 @@
+"""What every pixel's programme needs of the endmembers, and how alike they are.
+
+Compiled: for a few pixels, preparing one call of numpy after the other took longer than solving.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .compiled import exact_kernel
+
+_LEAST_SINGULAR = 1e-10
+
+
+class Geometry(NamedTuple):
+    """E' = Q R and G = R'R; the condition of G with its endmembers at one length, and the closest two by their cosine.
+
+    `least` and `most` are the ends of that spectrum; endmembers of length zero count in the condition alone.
+    """
+
+    Q: np.ndarray
+    R: np.ndarray
+    G: np.ndarray
+    least: float
+    most: float
+    condition: float
+    closest: tuple[int, int]
+    cosine: float
+
+
+@exact_kernel
+def geometry(E):
+    """Return the `Geometry` of finite endmembers E (r, b).
+
+    What goes into a `Programme` is in C order: numba 0.60 mixes up variants that differ in the order of a field alone.
+    """
+    Q, upper = np.linalg.qr(E.T)
+    R = np.ascontiguousarray(upper)
+    G = np.ascontiguousarray(R.T) @ R
+    lit = np.flatnonzero(np.diag(G) > 0.0)
+    cosines = np.empty((len(lit), len(lit)))
+    closest, cosine = (0, 0), -np.inf
+    for a in range(len(lit)):
+        for b in range(len(lit)):
+            i, j = lit[a], lit[b]
+            cosines[a, b] = G[i, j] / np.sqrt(G[i, i] * G[j, j])
+            if a < b and cosines[a, b] > cosine:
+                closest, cosine = (i, j), cosines[a, b]
+    least, most = 1.0, 1.0
+    if len(lit) > 1:
+        spectrum = np.linalg.eigvalsh(cosines)
+        least, most = spectrum[0], spectrum[-1]
+    condition = most / least if least > 0.0 and len(lit) == len(G) else np.inf
+    return Geometry(Q, R, G, least, most, condition, closest, cosine)
+
+
+@exact_kernel
+def solutions_with_all(R):
+    """Return M, M1 and m1: M y is least |y - R a|, M1 y + m1 the same with sum(a) = 1."""
+    M = np.ascontiguousarray(np.linalg.pinv(R, _LEAST_SINGULAR))
+    r, rank = M.shape
+    along, column = np.zeros(rank), np.zeros(r)
+    for i in range(r):
+        for j in range(rank):
+            along[j] += M[i, j]
+    total = 0.0
+    for i in range(r):
+        for j in range(rank):
+            column[i] += M[i, j] * along[j]
+        total += column[i]
+    M1 = np.empty((r, rank))
+    for i in range(r):
+        column[i] /= total if total != 0.0 else 1.0
+        for j in range(rank):
+            M1[i, j] = M[i, j] - column[i] * along[j]
+    return M, M1, column
