@@ -16,16 +16,17 @@ import zarr
 
 import unmix
 from unmix.cli.flags import FORMATS as NAMED_FORMATS
-from unmix.errors import OptionError, ReadError, WriteError
+from unmix.errors import Cancelled, OptionError, ReadError, WriteError
 from unmix.light.beer_lambert import to_optical_density
 from unmix.metrics import spectral_angle
-from unmix.slides import judging
+from unmix.slides import judging, mapping
 from unmix.stores import PER_UNIT
 from unmix.stores.slide_maps import view_behind
 from unmix.synthetic import stained_slide
 from unmix.synthetic.truth import Scene
-from unmix.writers import FORMATS, slide_tiff
+from unmix.writers import FORMATS, plan_slide, slide_tiff
 from unmix.writers.reduced import mean_and_largest, reduced
+from unmix.writers.slide_plan import planned_pyramid
 from unmix.writers.slide_pyramid import as_bytes, halved, level_shapes
 
 SIZE, TILE = 2048, 256
@@ -164,6 +165,47 @@ def test_a_slide_is_written_as_a_pyramid(result: xr.Dataset, tmp_path: Path) -> 
     back = unmix.read(paths[-1])
     assert back.shape == (2048, 2048, 2)
     assert unmix.image.pixel_size(back)[:2] == (0.5, 0.5)
+
+
+def test_a_slide_that_will_be_written_is_decoded_once_and_gives_the_same_file(
+    slide: Path, result: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = unmix.write(result, tmp_path / "later", formats="slide")[0].read_bytes()
+    told: list[tuple[slice, slice]] = []
+
+    def again(*window: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        raise AssertionError(f"{window} is solved again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mapping._Solver, "__call__", again)
+        at_once = unmix.separate_stains(
+            slide, out=tmp_path / "at once", on_block=lambda found, rows, columns: told.append((rows, columns))
+        )
+    assert (tmp_path / "at once" / "concentrations.ome.tif").read_bytes() == expected
+    assert told[-1] == (slice(0, 2048), slice(0, 2048))
+    for name in ("relative_error", "n_valid", "n_background", "n_blocks_skipped"):
+        assert at_once.attrs[name] == pytest.approx(result.attrs[name], rel=1e-6)
+    for k in range(2):
+        seen, whole = (view_behind(one["abundances"].data).slide.overview for one in (at_once, result))
+        np.testing.assert_array_equal(seen.picture(k), whole.picture(k))
+    assert unmix.write(at_once, tmp_path / "twice", formats="slide")[0].read_bytes() == expected
+
+
+def test_no_tiles_are_made_for_outputs_without_them(slide: Path, small_is_large: None, tmp_path: Path) -> None:
+    for out, formats in ((None, ()), (tmp_path / "maps.ome.zarr", ()), (tmp_path / "o", ("ome_zarr",))):
+        with plan_slide(out, formats):
+            assert planned_pyramid((2, 10, 10)) is None
+    with plan_slide(tmp_path / "o"):
+        assert planned_pyramid((2, 10, 10)) is not None
+        with pytest.raises(Cancelled):
+            unmix.separate_stains(slide, progress=cancel_late)
+    assert not list(tmp_path.iterdir())
+
+
+def cancel_late(stage: str, done: int, total: int) -> None:
+    """Stop when something has been solved."""
+    if stage == "abundances" and done:
+        raise Cancelled("stopped")
 
 
 def test_ome_zarr_holds_levels_channels_and_places(result: xr.Dataset, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from .readers.ground import ground_grid_of
 from .result import Endmembers, make_endmember_set, make_result
 from .slides.mapping import map_slide
 from .uncertainty import bootstrap, warn_of_doubts, with_uncertainty
-from .writers import check_out, write
+from .writers import check_out, plan_slide, write
 
 
 def unmix(
@@ -258,7 +258,8 @@ def _run(
             solved = solve_best_subsets(mapped, found, progress, on_block)
         else:
             solve = solve_blocks if prepared.glass is None else partial(map_slide, glass=prepared.glass)
-            solved = solve(mapped.image, mapped.rule, found, options, progress, out=out, on_block=on_block)
+            with plan_slide(out):
+                solved = solve(mapped.image, mapped.rule, found, options, progress, out=out, on_block=on_block)
     doubts = None
     if options.uncertainty:
         with journal.stage("uncertainty"):

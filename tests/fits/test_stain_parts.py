@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmix.fits.stain_gates import cosine_to_cones, gate_pixels
+from unmix.fits.stain_gate_kernel import cosine_to_cones
+from unmix.fits.stain_gates import gate_pixels
 from unmix.fits.stain_noise import (
     ORDINARY_SCATTER,
     colour_scatter,
@@ -36,7 +37,8 @@ def test_angle_to_a_cone_against_a_dense_search():
     t = np.linspace(0, 1, 4001)[:, None]
     cone = (1 - t) * a + t * b
     cone /= np.linalg.norm(cone, axis=1, keepdims=True)
-    np.testing.assert_allclose(cosine_to_cones(directions, [(a, b)]), (directions @ cone.T).max(axis=1), atol=1e-6)
+    found = [cosine_to_cones(*direction, np.array([[a, b]])) for direction in directions]
+    np.testing.assert_allclose(found, (directions @ cone.T).max(axis=1), atol=1e-6)
 
 
 def test_each_gate_drops_what_it_is_for():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -240,3 +242,27 @@ def test_a_bomb_is_refused_by_its_header(tmp_path, rgb, monkeypatch):
     monkeypatch.setattr("unmix.readers.limits.memory_limit", lambda: 100_000)
     with pytest.raises(ReadError, match=r"one tile or strip \(400 x 400 x 3, uint8\) needs 480,000 bytes"):
         unmix.read(tmp_path / "a.tif")
+
+
+def test_photographs_of_the_glass_need_no_choice(tmp_path: Path) -> None:
+    path, rgb = tmp_path / "slide.ome.tif", np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for name in ("label image", "slide", "Macro"):
+            values = rgb if name == "slide" else rgb[:20, :30].copy()
+            file.write(values, photometric="rgb", metadata={"axes": "YXS", "Name": name})
+    np.testing.assert_array_equal(unmix.read(path).values, rgb)
+    assert unmix.read(path, series=2).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize(("per_cm", "unit", "size"), [(20000, 3, 0.5), (10, 3, None), (300, 2, None), (50000, 2, None)])
+def test_a_plain_tiff_is_calibrated_where_only_a_microscope_has_such_pixels(
+    per_cm: int, unit: int, size: float | None, tmp_path: Path
+) -> None:
+    path, rgb = tmp_path / "levels.tif", np.random.default_rng(0).integers(0, 255, (96, 64, 3)).astype(np.uint8)
+    layout = {"photometric": "rgb", "tile": (16, 16), "compression": "zlib", "metadata": None}
+    with tifffile.TiffWriter(path) as file:
+        file.write(rgb, subifds=1, resolution=(per_cm, per_cm), resolutionunit=unit, **layout)
+        file.write(rgb[::2, ::2].copy(), subfiletype=1, **layout)
+    for level, step in ((0, 1), (1, 2)):
+        found = unmix.image.pixel_size(unmix.read(path, level=level))
+        assert found == (None if size is None else (step * size, step * size, "um"))

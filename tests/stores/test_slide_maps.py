@@ -109,7 +109,7 @@ def test_a_small_picture_nearly_as_fine_as_wanted_is_enough_and_no_tile_is_decod
         np.testing.assert_allclose(reduced(values, limit)[0], slide.overview.picture(0))
     assert slide.overview.step == 8
     assert not asked
-    reduced(values, 40)
+    reduced(values, 65)
     assert asked
 
 

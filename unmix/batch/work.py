@@ -26,7 +26,7 @@ from ..readers import read
 from ..readers.libraries import read_library
 from ..readers.mask import read_mask
 from ..scratch import scratch_beside
-from ..writers import default_formats, write
+from ..writers import default_formats, plan_slide, write
 from ..writers.commit import sync_folder, temporary_name
 from .fingerprint import fingerprints, output_record
 from .recipe import Recipe
@@ -81,7 +81,8 @@ def _unmixed(task: Task, folder: Path, progress: Progress | None) -> dict[str, A
         raise ReadError(f"{task.item.mask}: no such file; every input needs its mask.")
     before = fingerprints(task.item.inputs, content=task.content)
     with scratch_beside(task.out):
-        result = _result_of(task, progress)
+        with plan_slide(task.out, task.recipe.formats or ()):
+            result = _result_of(task, progress)
         formats = task.recipe.formats or [one.name for one in default_formats(result) if one.name != "preview"]
         write(result, folder, formats=formats)
     after = fingerprints(task.item.inputs, content=False)

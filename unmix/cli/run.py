@@ -76,6 +76,7 @@ def command(
         from ..pipeline import unmix
         from ..readers import read
         from ..readers.mask import read_mask
+        from ..writers import plan_slide
         from .library import named_result, open_library
         from .outputs import check_folder, print_result, write_folder
 
@@ -84,7 +85,7 @@ def command(
         pixels = None if mask is None else read_mask(mask, image)
         spectra = open_library(library, library_scale)
         endmembers = known_spectra(spectra, known)
-        with progress_bar() as progress:
+        with progress_bar() as progress, plan_slide(out, formats):
             result = unmix(image, n_endmembers, endmembers=endmembers, mask=pixels, progress=progress, **options)
         result = named_result(result, spectra)
         print_result(result)

@@ -75,6 +75,7 @@ def command(
         from ..pipeline import separate_stains
         from ..readers import read
         from ..readers.mask import read_mask
+        from ..writers import plan_slide
         from .outputs import check_folder, print_result, write_folder
 
         check_folder(out, file, overwrite)
@@ -83,7 +84,7 @@ def command(
         names = _names(known) if stains is None else stain_names(stains)
         image = read(file, **keywords, **reading)
         pixels = None if mask is None else read_mask(mask, image)
-        with progress_bar() as progress:
+        with progress_bar() as progress, plan_slide(out, formats):
             result = separate_stains(image, names, stain_matrix=known, mask=pixels, progress=progress, **options)
         print_result(result)
         write_folder(result, image, out, overwrite, formats)

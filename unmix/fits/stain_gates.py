@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 
-from ..light.channels import least_channel
 from .stain_one_colour import one_colour_pixels
 
 LEAST_DENSITY = 0.20
@@ -17,8 +16,6 @@ COLOUR_MARGIN_DEGREES = 25.0
 GREY_MARGIN_DEGREES = 7.0
 GREY_IS_STAIN_SHARE, GREY_OF_ALL_DENSITIES_SHARE = 0.10, 0.03
 ALL_DENSITIES = (0.2, 0.8)
-
-_GREY = np.full((1, 3), 3**-0.5)
 
 
 def gate_pixels(
@@ -42,32 +39,37 @@ def gate_pixels(
     counts : dict
         Pixels dropped by each gate, by name, in the order of the gates.
     """
-    norm = _norm(density)
-    kept = np.arange(len(density))
-    counts: dict[str, int] = {}
+    from .stain_gate_kernel import GREY, KEPT, gate
 
-    def drop(gate: str, bad: np.ndarray) -> None:
-        nonlocal kept
-        counts[gate] = int(bad.sum())
-        kept = kept[~bad]
-
-    drop("gate_background", norm <= LEAST_DENSITY)
-    drop("gate_clipped", clipped[kept])
-    drop("gate_over_dense", norm[kept] > LARGEST_DENSITY)
-    drop("gate_brighter_than_white", least_channel(density)[kept] < BRIGHTER_THAN_WHITE)
-    counts["pixels_with_stain_density"] = len(kept)
-    direction = np.maximum(density.take(kept, axis=0), 0.0) / norm[kept, None]
     cones = stain_cones(variants)
-    near = cosine_to_cones(direction, cones) >= np.cos(np.radians(COLOUR_MARGIN_DEGREES))
-    drop("gate_colour", ~near)
-    direction = direction.compress(near, axis=0)
-    grey_is_foreign = cosine_to_cones(_GREY, cones)[0] < np.cos(np.radians(GREY_MARGIN_DEGREES))
-    grey = (direction @ _GREY[0] > np.cos(np.radians(GREY_MARGIN_DEGREES))) & grey_is_foreign
-    if len(grey) and _is_stain(grey, norm[kept]):
-        grey[:] = False
-    drop("gate_grey", grey)
-    drop("gate_one_colour", one_colour_pixels(density.take(kept, axis=0)))
-    return kept, counts
+    norm, fates = np.empty(len(density)), np.empty(len(density), np.uint8)
+    limits = LEAST_DENSITY, LARGEST_DENSITY, BRIGHTER_THAN_WHITE
+    near, to_grey = (float(np.cos(np.radians(degrees))) for degrees in (COLOUR_MARGIN_DEGREES, GREY_MARGIN_DEGREES))
+    grey_is_foreign = _cosine_of_grey(cones) < to_grey
+    gate(density, clipped, limits, cones, (near, to_grey if grey_is_foreign else 2.0), norm, fates)
+    is_grey = fates == GREY
+    with_colour = is_grey | (fates == KEPT)
+    if is_grey.any() and _is_stain(is_grey[with_colour], norm[with_colour]):
+        fates[is_grey] = KEPT
+    kept = np.flatnonzero(fates == KEPT)
+    foreign = one_colour_pixels(density.take(kept, axis=0))
+    return kept[~foreign], _counts(fates, int(foreign.sum()))
+
+
+def _counts(fates: np.ndarray, n_one_colour: int) -> dict[str, int]:
+    """Return how many pixels each gate dropped, in their order."""
+    n = [int(count) for count in np.bincount(fates, minlength=7)]
+    return {
+        "gate_background": n[1], "gate_clipped": n[2], "gate_over_dense": n[3], "gate_brighter_than_white": n[4],
+        "pixels_with_stain_density": n[0] + n[5] + n[6],
+        "gate_colour": n[5], "gate_grey": n[6], "gate_one_colour": n_one_colour,
+    }  # fmt: skip
+
+
+def _cosine_of_grey(cones: np.ndarray) -> float:
+    from .stain_gate_kernel import cosine_to_cones
+
+    return float(cosine_to_cones(*np.full(3, 3**-0.5), cones))
 
 
 def _is_stain(grey: np.ndarray, norm: np.ndarray) -> bool:
@@ -82,23 +84,6 @@ def _is_stain(grey: np.ndarray, norm: np.ndarray) -> bool:
     return share > GREY_IS_STAIN_SHARE or ALL_DENSITIES[0] <= pale <= ALL_DENSITIES[1]
 
 
-def stain_cones(variants: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the two edges of the plane cone that every pair of directions of different stains spans."""
-    return [(a, b) for first, second in combinations(variants, 2) for a in first for b in second]
-
-
-def cosine_to_cones(directions: np.ndarray, cones: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return the cosine of the angle from each unit direction (n, 3) to the nearest of several plane cones."""
-    best = np.full(len(directions), -1.0)
-    for a, b in cones:
-        along_a, along_b, c = directions @ a, directions @ b, float(a @ b)
-        h_a, h_b = (along_a - c * along_b) / (1 - c * c), (along_b - c * along_a) / (1 - c * c)
-        inside = (h_a >= 0) & (h_b >= 0)
-        within = np.sqrt(np.maximum(h_a * along_a + h_b * along_b, 0.0))
-        np.maximum(best, np.where(inside, within, np.maximum(along_a, along_b)), out=best)
-    return best
-
-
-def _norm(density: np.ndarray) -> np.ndarray:
-    positive = np.maximum(density, 0.0)
-    return np.sqrt(np.einsum("ij,ij->i", positive, positive))
+def stain_cones(variants: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the two edges (k, 2, 3) of the plane cone that every pair of directions of different stains spans."""
+    return np.array([(a, b) for first, second in combinations(variants, 2) for a in first for b in second], np.float64)

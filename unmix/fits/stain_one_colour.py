@@ -36,15 +36,17 @@ def one_colour_pixels(density: np.ndarray) -> np.ndarray:
     one_colour = np.zeros(len(density), bool)
     if len(density) < LEAST_PIXELS:
         return one_colour
+    light = np.exp(-np.maximum(density, 0.0).T)  # a channel after the other
     for levels in CELLS:
-        one_colour |= _standing_out(np.rint(255.0 / levels * np.exp(-np.maximum(density, 0.0))).astype(np.int64))
+        one_colour |= _standing_out([np.rint(255.0 / levels * channel).astype(np.int64) for channel in light])
     return one_colour if one_colour.mean() <= AT_MOST_DROPPED else np.zeros(len(density), bool)
 
 
-def _standing_out(cells: np.ndarray) -> np.ndarray:
-    """Return which pixels lie in or around the cells (n, 3) of colours that stand out."""
-    found, n = np.zeros(len(cells), bool), len(cells)
-    columns = [column - column.min() for column in cells.T]
+def _standing_out(cells: list[np.ndarray]) -> np.ndarray:
+    """Return which pixels lie in or around the cells, three numbers (n,) each, of colours that stand out."""
+    n = len(cells[0])
+    found = np.zeros(n, bool)
+    columns = [column - column.min() for column in cells]
     shape = tuple(int(column.max()) + 1 for column in columns)
     held = np.bincount(np.ravel_multi_index(columns, shape), minlength=math.prod(shape)).reshape(shape)
     for _ in range(_MOST_COLOURS):

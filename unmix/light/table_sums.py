@@ -55,11 +55,23 @@ def add_cells(sums, cells, left, step, work):
 
 
 @kernel
-def sum_maps(values, where, table, stains, scale, most, into, place):
-    """Solve values (h, w, 3) as `solve` does and add the maps up; see `LightTables.add_to`.
+def byte_row(values, scale, pixels):
+    """Turn a row of values into 8-bit pixels, halves up, NaN zero; return how many were larger than 255."""
+    n_beyond = 0
+    for j in range(len(values)):
+        scaled = values[j] * scale + np.float32(0.5)
+        n_beyond += scaled >= np.float32(256.0)
+        pixels[j] = np.uint8(np.int32(min(max(scaled, np.float32(0.0)), np.float32(255.0))))
+    return n_beyond
+
+
+@kernel
+def sum_maps(values, where, table, stains, scale, most, into, place, pixels, pixel_scale):
+    """Solve values (h, w, 3) as `table_kernel.solve` does, and add the maps to cells; see `LightTables.add_to`.
 
     `scale` (r + 1,) numbers make a unit of each map, and a pixel adds `most` at the most. `place` is the row and the
-    column of the first pixel, and how many pixels a cell has on a side.
+    column of the first pixel, and how many pixels a cell has on a side. `pixels` (r, h, w) take the abundances in 8
+    bits, `pixel_scale` (r,) to a unit; where they are empty nothing is kept.
     """
     h, w, _ = values.shape
     totals, n_invalid, largest = into
@@ -68,7 +80,7 @@ def sum_maps(values, where, table, stains, scale, most, into, place):
     work, maps = np.empty((7, w), np.float32), np.empty((n_maps, 1, w), np.float32)
     states, sums, bad = np.zeros(w, np.uint8), np.zeros((n_maps, w), np.uint32), np.zeros(w, np.uint32)
     halves = np.empty((2, w), np.uint32)
-    misfit, energy, n_solved, n_clear, solved, clear = 0.0, 0.0, 0, 0, 0, 0
+    misfit, energy, n_solved, n_clear, solved, clear, n_beyond, any_bad = 0.0, 0.0, 0, 0, 0, 0, 0, False
     for i in range(h):
         solved, clear = row_states(i, where, states, (solved, clear))
         if solved > 0:
@@ -79,7 +91,10 @@ def sum_maps(values, where, table, stains, scale, most, into, place):
                 fill_unsolved(states, maps, 0)
             for k in range(n_maps):
                 largest[k] = max(largest[k], add_row(maps[k, 0], scale[k], most, sums[k]))
+            for k in range(len(pixels)):
+                n_beyond += byte_row(maps[k, 0], pixel_scale[k], pixels[k, i])
         if solved + clear < w:
+            any_bad = True
             for j in range(w):
                 bad[j] += states[j] == INVALID
         n_solved += solved
@@ -88,5 +103,7 @@ def sum_maps(values, where, table, stains, scale, most, into, place):
             cell = (top + i) // step
             for k in range(n_maps):
                 add_cells(sums[k], totals[k, cell], left, step, halves)
-            add_cells(bad, n_invalid[cell], left, step, halves)
-    return misfit, energy, n_solved, n_clear
+            if any_bad:
+                add_cells(bad, n_invalid[cell], left, step, halves)
+                any_bad = False
+    return misfit, energy, n_solved, n_clear, n_beyond

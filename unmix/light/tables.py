@@ -19,6 +19,7 @@ from .beer_lambert import optical_density_table
 _CONDITION_LIMIT = {2: 1e6, 3: 1e4}
 _UNIT = 1e-9
 _ALL_VALID = np.ones((0, 0), bool)
+_NO_PIXELS = np.empty((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,12 @@ class LightTables:
         place: tuple[int, int, int],
         per_unit: int,
         most: int,
-    ) -> tuple[float, float, int, int]:
-        """Solve a block, and only add its maps up, in whole numbers; returns what `solve` returns.
+        pixels: np.ndarray = _NO_PIXELS,
+        pixels_per_unit: int = 1,
+    ) -> tuple[float, float, int, int, int]:
+        """Solve a block, and only add its maps up, in whole numbers.
+
+        Returns what `solve` returns, and how many `pixels` were larger than 255.
 
         Parameters
         ----------
@@ -95,14 +100,20 @@ class LightTables:
             Row and column of the block's first pixel in the first of these cells; pixels on a side of a cell.
         per_unit, most : int
             Numbers to a concentration of one, and the most one pixel adds.
+        pixels : ndarray of uint8, shape (r, h, w)
+            Where the abundances are also put, rounded, zero where clear or not valid; zero before. Nowhere when empty.
+        pixels_per_unit : int
+            What a concentration of one is there.
         """
         from .table_sums import sum_maps
 
         scale = np.append(per_unit / self._lengths, per_unit).astype(np.float32)
-        misfit, squares, n_solved, n_clear = sum_maps(
-            values, _where(valid, clear), self.density, self._stains, scale, np.float32(most), into, place
-        )
-        return float(misfit), float(squares), int(n_solved), int(n_clear)
+        in_pixels = (pixels_per_unit / self._lengths).astype(np.float32)
+        misfit, squares, n_solved, n_clear, n_beyond = sum_maps(
+            values, _where(valid, clear), self.density, self._stains, scale, np.float32(most), into, place,
+            pixels, in_pixels,
+        )  # fmt: skip
+        return float(misfit), float(squares), int(n_solved), int(n_clear), int(n_beyond)
 
     @cached_property
     def _lengths(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .beer_lambert import full_scale
-from .channels import in_all_channels
+from .channels import in_all_channels, percentiles
 
 DARKEST_WHITE = 200.0 / 255.0
 
@@ -60,8 +60,9 @@ def glass_noise(sample: np.ndarray, white: np.ndarray) -> np.ndarray | None:
     middle = _bare_glass(light, _high(light)) if len(light) else None
     if middle is None:
         return None
-    glass = light.compress(in_all_channels(light >= _NEAR_WHITE * middle), axis=0).astype(np.float64) - middle
-    low, upper = np.percentile(glass, (25, 75), axis=0)
+    seen = light.compress(in_all_channels(light >= _NEAR_WHITE * middle), axis=0)
+    low, upper = percentiles(seen, (25, 75))
+    glass = seen.astype(np.float64) - middle
     near = np.abs(glass) <= _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
     return np.sqrt(np.mean(glass**2, axis=0, where=near)) / np.asarray(white)
 
@@ -88,7 +89,7 @@ def _glass_below_padding(sample: np.ndarray, full: float) -> np.ndarray | None:
 
 
 def _high(sample: np.ndarray) -> np.ndarray:
-    high: np.ndarray = np.percentile(sample, _WHITE_PERCENTILE, axis=0).astype(np.float64)
+    high: np.ndarray = percentiles(sample, (_WHITE_PERCENTILE,))[0].astype(np.float64)
     return high
 
 
@@ -97,5 +98,5 @@ def _bare_glass(sample: np.ndarray, high: np.ndarray) -> np.ndarray | None:
     glass = sample.compress(in_all_channels(sample >= _NEAR_WHITE * high), axis=0)
     if len(glass) < _GLASS_SHARE * len(sample):
         return None
-    low, middle, upper = np.percentile(glass, (25, 50, 75), axis=0)
+    low, middle, upper = percentiles(glass, (25, 50, 75))
     return middle if np.all(upper - low <= _GLASS_SPREAD * high) else None

@@ -8,6 +8,7 @@ needs. Files that OME-XML names are never opened; alpha is dropped, and where it
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _RGB = (2, _YCBCR)
 _JPEG = (6, 7)
 _JPEG_2000_YCBCR = 33003
 _ALPHA = (1, 2)
+_ASSOCIATED = re.compile(r"\b(label|macro|overview|thumbnail)\b", re.IGNORECASE)
 
 
 def read(path: Path, request: Request) -> xr.DataArray:
@@ -118,6 +120,9 @@ def _series(file: Any, number: int | None, path: Path) -> Any:
     if number is None and (len(found) == 1 or found[0].kind.lower() in _MAIN_IMAGE_FIRST):
         return found[0]
     listed = "; ".join(f"{k}: {_sizes(series)}" for k, series in enumerate(found[:12]))
+    images = [series for series in found if not _ASSOCIATED.search(series.name or "")]
+    if number is None and len(images) == 1:
+        return images[0]
     if number is None:
         raise ReadError(f"{shown(path)} holds {len(found)} images: choose one by series=. {listed}.")
     if number >= len(found):

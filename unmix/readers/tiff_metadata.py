@@ -14,7 +14,9 @@ _UM_PER_UNIT = {
     "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0,
     "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "pm": 1e-6, "inch": 25400.0, "in": 25400.0,
 }  # fmt: skip
-_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0}
+_CENTIMETRE = 3
+_RESOLUTION_UNIT = {2: 25400.0, _CENTIMETRE: 10000.0}
+_LARGEST_PIXEL_UM = 10.0
 _NDPI_FLUORESCENCE = 65434
 _OME = "{*}"
 _ZEN_CHANNEL = re.compile(r"\bChS\d+\b(?:-T\d+)?\W{1,4}(\d{3,4}(?:\.\d+)?)\s*(?:nm)?\s*$")
@@ -34,7 +36,7 @@ def describe(file: Any, series: Any, level: Any, n_bands: int, band_axis: str) -
     elif file.is_imagej:
         described = _imagej(file, series, n_bands)
     else:
-        described = Description()
+        described = Description(pixel_size=_plain_resolution(series.levels[0].keyframe))
     page = level.keyframe
     if described.band_names is None and band_axis == "S" and int(page.photometric) in (2, 6) and n_bands in (3, 4):
         described.band_names = ["red", "green", "blue", "alpha"][:n_bands]
@@ -166,6 +168,15 @@ def _resolution(page: Any, unit: float | None = None) -> tuple[float, float] | N
         above, below = _number(pair[0]), _number(pair[1])
         sizes.append(unit * below / above if above > 0 else 0.0)
     return _positive(*sizes)
+
+
+def _plain_resolution(page: Any) -> tuple[float, float] | None:
+    """Return the pixel size (y, x) in um that a plain TIFF gives in centimetres, where only a microscope has such.
+
+    Larger ones (72 or 300 dots an inch, one pixel a millimetre) are what programs put in when they know nothing.
+    """
+    size = _resolution(page) if int(page.tags.valueof(296, 1)) == _CENTIMETRE else None
+    return size if size is not None and max(size) <= _LARGEST_PIXEL_UM else None
 
 
 def _at_level(size: tuple[float, float], series: Any, level: Any) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..blocks import Block
-from ..light.tables import ClearCells
+from ..light.tables import NOTHING_CLEAR, ClearCells
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class Glass:
         return self.cells[np.ix_(self._places(0, block.rows), self._places(1, block.columns))]
 
     def cells_of(self, block: Block) -> ClearCells:
-        """Return which cell every row and column of a block lies in."""
-        return ClearCells(self.cells, self._places(0, block.rows), self._places(1, block.columns))
+        """Return which cell every row and column of a block lies in, where any of them is glass."""
+        down, across = self._places(0, block.rows), self._places(1, block.columns)
+        if not self.cells[down[0] : down[-1] + 1, across[0] : across[-1] + 1].any():
+            return NOTHING_CLEAR
+        return ClearCells(self.cells, down, across)
 
     def around_tissue(self, block: Block, grain: tuple[int, int]) -> Block | None:
         """Return the part of a block, in steps of rows and columns, that holds all of its tissue; None without any."""

@@ -201,16 +201,43 @@ def _read_tiles(
     height, width = level.shape[:2]
     values = np.zeros((len(corners) * tile[0], tile[1], level.sizes["band"]), level.dtype)
     valid = np.zeros(values.shape[:2], bool)
-    blocks = [
+    tiles = [
         Block(slice(int(y), min(int(y) + tile[0], height)), slice(int(x), min(int(x) + tile[1], width)))
         for y, x in corners
     ]
-    place = {(block.rows.start, block.columns.start): k * tile[0] for k, block in enumerate(blocks)}
+    together = _decoded_together(level, tiles)
 
     def take(seen: np.ndarray, usable: np.ndarray, block: Block) -> None:
-        top = place[block.rows.start, block.columns.start]
-        values[top : top + block.shape[0], : block.shape[1]] = seen
-        valid[top : top + block.shape[0], : block.shape[1]] = usable
+        for k in together[block.rows.start, block.columns.start]:
+            (rows, down), (columns, across) = (
+                (slice(span.start - whole.start, span.stop - whole.start), span.stop - span.start)
+                for span, whole in zip(tiles[k].window, block.window, strict=True)
+            )
+            place = slice(k * tile[0], k * tile[0] + down), slice(0, across)
+            values[place], valid[place] = seen[rows, columns], usable[rows, columns]
 
+    blocks = [_around([tiles[k] for k in held]) for held in together.values()]
     map_blocks(take, level, blocks=blocks, stage="sample", threads=threads, progress=progress)
     return as_image(values, quantity="brightfield", valid=valid, name=level.attrs.get("name"))
+
+
+def _decoded_together(level: xr.DataArray, tiles: list[Block]) -> dict[tuple[int, int], list[int]]:
+    """Return which tiles of ours are parts of the same tile of the file, by the first row and column of each such."""
+    pyramid = pyramid_of(level)
+    grain, origin = ((1, 1), (0, 0)) if pyramid is None else (pyramid.grain, pyramid.origin)
+    held: dict[tuple[int, int], list[int]] = {}
+    for k, tile in enumerate(tiles):
+        parts = all(size <= step for size, step in zip(tile.shape, grain, strict=True))
+        row, column = ((at + span.start) // step for at, span, step in zip(origin, tile.window, grain, strict=True))
+        held.setdefault((row, column) if parts else (-1, k), []).append(k)
+    together = {}
+    for group in held.values():
+        block = _around([tiles[k] for k in group])
+        together[block.rows.start, block.columns.start] = group
+    return together
+
+
+def _around(blocks: list[Block]) -> Block:
+    """Return the window that holds several."""
+    rows, columns = [block.rows for block in blocks], [block.columns for block in blocks]
+    return Block(*(slice(min(s.start for s in spans), max(s.stop for s in spans)) for spans in (rows, columns)))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
 from ..abundance_maps import OnBlock, SolvedBlocks, Sums, facts_of, solve_blocks, summed, told_of_blocks
-from ..blocks import Block, Progress, load_block, map_blocks
+from ..blocks import Block, Progress, for_blocks, load_block
 from ..light.additive import Additive
 from ..light.tables import ClearCells, LightTables, light_tables
 from ..nmf.abundances import abundance_problem
@@ -20,11 +21,14 @@ from ..readers.pyramid import Pyramid, pyramid_of
 from ..result import Endmembers
 from ..stores import LARGEST_NUMBER, PER_UNIT
 from ..stores.overview import Overview
-from ..stores.slide_maps import SlideMaps
+from ..stores.slide_maps import SlideMaps, shifted
+from ..writers.slide_plan import keep_ready, planned_pyramid
+from ..writers.slide_pyramid import PER_CONCENTRATION, TilePyramid
 from .glass import Glass
 
 _BLOCK = 1024
 _STRIP_VALUES = 1 << 15
+_NO_PIXELS = np.empty((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +59,43 @@ class _Solver:
 
 @dataclass(frozen=True, eq=False)
 class _Summer:
-    """Solves every block once, adds it to the small picture, and keeps nothing else of it."""
+    """Solves every block once, adds it to the small picture, and keeps of it only the tiles that will be written."""
 
+    image: xr.DataArray
     tables: LightTables
     glass: Glass
     overview: Overview
     tell: Callable[[Block], None]
 
-    def __call__(self, values: np.ndarray, valid: np.ndarray, block: Block) -> Sums:
+    def block(self, block: Block) -> Sums:
+        """Solve a block of which nothing is written."""
+        sums, _ = self._added(block, _NO_PIXELS)
+        self.tell(block)
+        return sums
+
+    def field(self, pyramid: TilePyramid, field: Block, blocks: list[Block]) -> Sums:
+        """Solve the blocks with tissue of a field of tiles, and put its tiles."""
+        pixels = np.zeros((len(self.tables.E), *field.shape), np.uint8) if blocks else None
+        sums, n_beyond = [], 0
+        for block in blocks:
+            assert pixels is not None
+            rows, columns = shifted(block.rows, -field.rows.start), shifted(block.columns, -field.columns.start)
+            one, n = self._added(block, pixels[:, rows, columns])
+            sums.append(one)
+            n_beyond += n
+        pyramid.put_field(field.window, pixels, n_beyond)
+        self.tell(field)
+        return summed(sums, field.shape[0] * field.shape[1] - _pixels(blocks))
+
+    def _added(self, block: Block, pixels: np.ndarray) -> tuple[Sums, int]:
+        values, valid = load_block(self.image, block)
         part = self.overview.part(*block.window)
-        misfit, squares, n_solved, n_clear = self.tables.add_to(
+        misfit, squares, n_solved, n_clear, n_beyond = self.tables.add_to(
             (part.totals, part.n_invalid, part.largest), values, valid, self.glass.cells_of(block),
-            place=part.place, per_unit=PER_UNIT, most=LARGEST_NUMBER,
+            place=part.place, per_unit=PER_UNIT, most=LARGEST_NUMBER, pixels=pixels, pixels_per_unit=PER_CONCENTRATION,
         )  # fmt: skip
         self.overview.add(part, *block.window)
-        self.tell(block)
-        return Sums(misfit, squares, n_solved, 0, n_clear)
+        return Sums(misfit, squares, n_solved, 0, n_clear), n_beyond
 
 
 def map_slide(
@@ -123,15 +148,33 @@ def map_slide(
     blocks = [Block(rows, columns) for rows in _spans(edges[0]) for columns in _spans(edges[1])]
     tissue = [part for block in blocks if (part := glass.around_tissue(block, pyramid.grain)) is not None]
     overview = Overview((len(found.names) + 1, height, width))
-    slide = SlideMaps(edges, _Solver(image, tables, glass, pyramid.grain), overview)
+    solver = _Solver(image, tables, glass, pyramid.grain)
+    slide = SlideMaps(edges, solver, overview)
     maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
-    summer = _Summer(tables, glass, overview, told_of_blocks(on_block, image, found, maps, constraint))
-    sums = map_blocks(summer, image, blocks=tissue, stage="abundances", threads=options.threads, progress=progress)
-    total = summed(sums, height * width - _pixels(tissue))
+    summer = _Summer(image, tables, glass, overview, told_of_blocks(on_block, image, found, maps, constraint))
+    walk = partial(for_blocks, stage="abundances", threads=options.threads, progress=progress)
+    planned = planned_pyramid((len(found.names), height, width))
+    if planned is None:
+        total = summed(walk(summer.block, tissue), height * width - _pixels(tissue))
+    else:
+        fields = [Block(*window) for window in planned.fields()]
+        total = summed(walk(lambda field: summer.field(planned, field, _tissue_in(field, edges, solver)), fields), 0)
+        planned.finish()
+        keep_ready(slide, planned)
     counts = {
         "n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(tissue),
     }  # fmt: skip
     return SolvedBlocks(maps, facts_of(total, image, divided=False) | counts)
+
+
+def _tissue_in(field: Block, edges: tuple[np.ndarray, np.ndarray], solver: _Solver) -> list[Block]:
+    """Return the parts with tissue of the blocks in a field."""
+    rows, columns = (
+        _spans(np.array([span.start, *one[(one > span.start) & (one < span.stop)], span.stop]))
+        for one, span in zip(edges, field.window, strict=True)
+    )
+    blocks = [Block(down, across) for down in rows for across in columns]
+    return [part for block in blocks if (part := solver.glass.around_tissue(block, solver.grain)) is not None]
 
 
 def _spans(edges: np.ndarray) -> list[slice]:

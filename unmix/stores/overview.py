@@ -1,6 +1,7 @@
 """A small picture of the maps of a slide, summed while they are solved once: what figures and tables need of them.
 
-It has at most 2048 cells on a side. Its sums are of whole numbers, so that they depend on no order.
+It has at most 2048 cells on a side and 2.4 million in all. Its sums are of whole numbers, so that they depend on no
+order.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from . import PER_UNIT
 
 _LONGEST_SIDE = 2048
+_MOST_CELLS = 2_400_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Overview:
         self.shape = shape
         n_maps, height, width = shape
         self.step = 1
-        while max(height, width) > _LONGEST_SIDE * self.step:
+        while max(height, width) > _LONGEST_SIDE * self.step or height * width > _MOST_CELLS * self.step**2:
             self.step *= 2
         cells = -(-height // self.step), -(-width // self.step)
         self._totals = np.zeros((n_maps, *cells), np.uint32)
@@ -73,7 +75,8 @@ class Overview:
         where = slice(y, y + part.n_invalid.shape[0]), slice(x, x + part.n_invalid.shape[1])
         with self._lock:
             self._totals[:, *where] += part.totals
-            self._n_invalid[where] += part.n_invalid
+            if part.n_invalid.any():  # what is never written takes no memory
+                self._n_invalid[where] += part.n_invalid
             np.maximum(self._largest, part.largest, out=self._largest)
 
     def picture(self, k: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from ..result import check_result
 from . import cog, envi, geotiff, netcdf, ome_tiff, ome_zarr, preview, slide_tiff, stac, table, zarr_result
 from .commit import check_outputs
 from .facts import crs_wkt, is_stained, pixel_size_um, quantity, source_path
+from .slide_plan import slide_planned
 
-__all__ = ["FORMATS", "Format", "check_out", "default_formats", "plan_outputs", "write"]
+__all__ = ["FORMATS", "Format", "check_out", "default_formats", "plan_outputs", "plan_slide", "write"]
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def check_out(path: str | os.PathLike[str]) -> None:
     if not os.fspath(path):
         raise OptionError("the output path is empty. Give a file or a folder.")
     path = Path(path)
-    single = None if path.is_dir() and path.suffix.lower() != ".zarr" else _format_of(path)
+    single = _single(path)
     check_outputs(single.files(path) if single else [f for one in FORMATS for f in one.files(path / one.file_name)])
 
 
@@ -159,7 +161,7 @@ def plan_outputs(
         raise OptionError("the output path is empty. Give a file or a folder.")
     path = Path(path)
     chosen = None if formats is None else _named(result, [formats] if isinstance(formats, str) else list(formats))
-    single = None if path.is_dir() and path.suffix.lower() != ".zarr" else _format_of(path)
+    single = _single(path)
     if single is None:
         return [(one, path / one.file_name) for one in chosen or default_formats(result)]
     if chosen is None or chosen == [single]:
@@ -198,6 +200,21 @@ def _named(result: xr.Dataset, names: list[str]) -> list[Format]:
     if "slide" in names and not is_stained(result):
         raise OptionError("formats: 'slide' holds concentrations of stains. Use 'ome_tiff' or 'ome_zarr' for others.")
     return [one for one in FORMATS if one.name in names]
+
+
+def plan_slide(out: str | os.PathLike[str] | None, formats: Sequence[str] = ()) -> AbstractContextManager[None]:
+    """Return a context in which a whole slide is made into the tiles of its pyramid while it is solved.
+
+    Where nothing of the kind will be written to `out`, it changes nothing.
+    """
+    if out is None or not ("slide" in formats if formats else _single(Path(out)) is None):
+        return nullcontext()
+    return slide_planned(out)
+
+
+def _single(path: Path) -> Format | None:
+    """Return the format of a path that is one output, None where it is a folder's."""
+    return None if path.is_dir() and path.suffix.lower() != ".zarr" else _format_of(path)
 
 
 def _format_of(path: Path) -> Format | None:

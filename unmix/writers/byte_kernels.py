@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..light.table_sums import byte_row
 from ..nmf.compiled import kernel
 
 
 @kernel
 def to_bytes(maps, values, per_concentration):
     """Turn maps (k, h, w) into 8-bit values, halves up, at most 255, NaN zero; return how many were larger."""
-    n_maps, h, w = maps.shape
     n_beyond = 0
-    for k in range(n_maps):
-        for i in range(h):
-            for j in range(w):
-                scaled = maps[k, i, j] * np.float32(per_concentration) + np.float32(0.5)
-                n_beyond += scaled >= np.float32(256.0)
-                limited = min(max(scaled, np.float32(0.0)), np.float32(255.0))
-                values[k, i, j] = np.uint8(np.int32(limited))
+    for k in range(len(maps)):
+        for i in range(maps.shape[1]):
+            n_beyond += byte_row(maps[k, i], np.float32(per_concentration), values[k, i])
     return n_beyond
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import xarray as xr
 
 from ..stores.slide_maps import view_behind
 
 _STRIP_VALUES = 1 << 22
+_COARSER, _FINER = 3, 0.25
 
 
 def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
@@ -17,9 +20,10 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     ----------
     values : DataArray, shape (..., y, x)
         Maps, in memory or lazy; NaN where invalid. Read a strip of rows at a time; the maps of a slide carry a
-        small picture of themselves, which is taken instead where its cells are less than twice as coarse as wanted.
+        small picture of themselves, which is taken instead where its cells are less than three times as coarse as
+        wanted, and where they are nearly coarse enough as it is.
     limit : int
-        Largest height and width wanted.
+        Largest height and width wanted; a small picture may have a quarter more.
 
     Returns
     -------
@@ -28,11 +32,11 @@ def reduced(values: xr.DataArray, limit: int) -> np.ndarray:
     """
     step = -(-max(values.shape[-2:]) // limit)
     view = view_behind(values.data)
-    if view is None or 2 * step <= view.slide.overview.step:
+    if view is None or _COARSER * step <= view.slide.overview.step:
         return block_mean(values, step)
     overview = view.slide.overview
     means = np.stack([overview.picture(k) for k in view.maps])
-    means = block_mean(xr.DataArray(means), -(-step // overview.step))
+    means = block_mean(xr.DataArray(means), max(1, math.ceil(step / overview.step - _FINER)))
     return means if view.ndim == 3 else means[0]
 
 

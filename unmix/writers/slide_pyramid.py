@@ -7,16 +7,15 @@ three levels while they are in the processor's cache, and its part of the fourth
 from __future__ import annotations
 
 import math
-import os
 import threading
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from ..nmf.threads import side_by_side, thread_count
 from ..scratch import ScratchFile, room_for
 from ..stores.slide_maps import SlideView, shifted, view_behind
 
@@ -34,6 +33,8 @@ _DEFLATE_LEVEL = 1
 class TilePyramid:
     """Where every deflated tile of every level lies, and its checksum.
 
+    Fields are put in any order, from any thread; `finish` makes the levels that are made of many of them.
+
     Parameters
     ----------
     shape : (int, int, int)
@@ -49,9 +50,47 @@ class TilePyramid:
         self._places = [np.zeros((*grid, 2), np.int64) for grid in grids]
         self.checksums = [np.zeros(grid, np.uint32) for grid in grids]
         self._file = ScratchFile(folder, math.prod(shape) // 2)
+        further = self.levels[_FIELD_LEVELS] if len(self.levels) > _FIELD_LEVELS else (0, 0)
+        self._further = room_for((shape[0], *further), np.uint8, _IN_MEMORY, folder)
         self._lock, self._end = threading.Lock(), 0
         self._empty: tuple[int, int, int] | None = None
         self.n_beyond = 0
+
+    def fields(self) -> list[tuple[slice, slice]]:
+        """Return the windows that are put one at a time: 4 x 4 tiles."""
+        return [
+            (slice(top, min(top + _FIELD, self.shape[1])), slice(left, min(left + _FIELD, self.shape[2])))
+            for top in range(0, self.shape[1], _FIELD)
+            for left in range(0, self.shape[2], _FIELD)
+        ]
+
+    def put_field(self, window: tuple[slice, slice], values: np.ndarray | None, n_beyond: int = 0) -> None:
+        """Put the tiles of a field of all maps (map, h, w); None where all of it is zero.
+
+        `n_beyond` are the values in it that were larger than 255.
+        """
+        top, left = window[0].start, window[1].start
+        for level in range(min(_FIELD_LEVELS, len(self.levels))):
+            for k in range(self.shape[0]):
+                one = None if values is None else values[k]
+                _put_tiles(self, level, k, top >> level, left >> level, one, window)
+            values = None if values is None else np.stack([halved(one) for one in values])
+        if self._further.size:
+            y, x = top >> _FIELD_LEVELS, left >> _FIELD_LEVELS
+            height, width = (-(-(span.stop - span.start) >> _FIELD_LEVELS) for span in window)
+            self._further[:, y : y + height, x : x + width] = 0 if values is None else values
+        with self._lock:
+            self.n_beyond += n_beyond
+
+    def finish(self) -> None:
+        """Put the tiles of the levels that are made of whole smaller maps, when every field has been put."""
+        values = self._further
+        for level in range(_FIELD_LEVELS, len(self.levels)):
+            height, width = self.levels[level]
+            for k, one in enumerate(values):
+                _put_tiles(self, level, k, 0, 0, one, (slice(0, height << level), slice(0, width << level)))
+            values = np.stack([halved(one) for one in values])
+        self._further = np.empty((0, 0, 0), np.uint8)
 
     def put(self, level: int, k: int, row: int, column: int, differences: np.ndarray | None) -> None:
         """Deflate and keep one tile, given as differences in its rows; None where all of it is zero."""
@@ -63,11 +102,6 @@ class TilePyramid:
         """Yield the deflated tiles of a level, map after map, row after row."""
         for offset, size in self._places[level].reshape(-1, 2):
             yield self._file.read(np.empty(int(size), np.uint8), int(offset)).tobytes()
-
-    def count_beyond(self, n: int) -> None:
-        """Count values that were larger than 255."""
-        with self._lock:
-            self.n_beyond += n
 
     def _append(self, differences: np.ndarray) -> tuple[int, int, int]:
         from isal import isal_zlib
@@ -87,32 +121,14 @@ class TilePyramid:
 def make_pyramid(maps: xr.DataArray, folder: Path) -> TilePyramid:
     """Return the tiles of all levels of maps (map, y, x) as 8-bit values, 64 times as large."""
     n_maps, height, width = maps.shape
-    pyramid = TilePyramid((n_maps, height, width), folder)
-    source = _Source(maps)
-    further = pyramid.levels[_FIELD_LEVELS] if len(pyramid.levels) > _FIELD_LEVELS else (0, 0)
-    beyond = room_for((n_maps, *further), np.uint8, _IN_MEMORY, folder)
-    fields = [(top, left) for top in range(0, height, _FIELD) for left in range(0, width, _FIELD)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        for top, left, part in threads.map(lambda field: _make_field(pyramid, source, *field), fields):
-            if part is not None and beyond.size:
-                y, x = top >> _FIELD_LEVELS, left >> _FIELD_LEVELS
-                beyond[:, y : y + part.shape[1], x : x + part.shape[2]] = part
-    _make_further(pyramid, beyond)
+    pyramid, source = TilePyramid((n_maps, height, width), folder), _Source(maps)
+
+    def put(window: tuple[slice, slice]) -> None:
+        pyramid.put_field(window, *source.read(*window))
+
+    side_by_side(put, pyramid.fields(), thread_count(None))
+    pyramid.finish()
     return pyramid
-
-
-def _make_field(pyramid: TilePyramid, source: _Source, top: int, left: int) -> tuple[int, int, np.ndarray | None]:
-    """Put the tiles of a field of all maps; return its place and its part of the first level it has no tiles of."""
-    n_maps, height, width = pyramid.shape
-    window = slice(top, min(top + _FIELD, height)), slice(left, min(left + _FIELD, width))
-    part, n_beyond = source.read(*window)
-    pyramid.count_beyond(n_beyond)
-    for level in range(min(_FIELD_LEVELS, len(pyramid.levels))):
-        for k in range(n_maps):
-            one = None if part is None else part[k]
-            _put_tiles(pyramid, level, k, top >> level, left >> level, one, window)
-        part = None if part is None else np.stack([halved(one) for one in part])
-    return top, left, part
 
 
 def _put_tiles(
@@ -133,15 +149,6 @@ def _put_tiles(
         for j in range(columns):
             seen = part is not None and differ(part, i * TILE, j * TILE, differences)
             pyramid.put(level, k, top // TILE + i, left // TILE + j, differences if seen else None)
-
-
-def _make_further(pyramid: TilePyramid, values: np.ndarray) -> None:
-    """Put the tiles of the levels that are made of whole smaller maps."""
-    for level in range(_FIELD_LEVELS, len(pyramid.levels)):
-        height, width = pyramid.levels[level]
-        for k, one in enumerate(values):
-            _put_tiles(pyramid, level, k, 0, 0, one, (slice(0, height << level), slice(0, width << level)))
-        values = np.stack([halved(one) for one in values])
 
 
 class _Source:

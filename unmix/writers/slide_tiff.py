@@ -18,6 +18,7 @@ from ..result import as_json
 from .commit import commit
 from .facts import lasting_provenance, source_path
 from .ome_tiff import channel_names, ome_metadata
+from .slide_plan import take_ready
 from .slide_pyramid import PER_CONCENTRATION, TILE, TilePyramid, make_pyramid
 
 LARGE_PIXELS = 20_000_000
@@ -35,7 +36,8 @@ def write_slide(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> P
     metadata = ome_metadata(result)
 
     def fill(temporary: Path) -> TilePyramid:
-        pyramid = make_pyramid(result["abundances"], temporary.parent)
+        maps = result["abundances"]
+        pyramid = take_ready(maps) or make_pyramid(maps, temporary.parent)
         _fill(temporary, pyramid, metadata | {"Description": _description(result, pyramid.n_beyond)})
         return pyramid
 
