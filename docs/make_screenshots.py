@@ -49,8 +49,9 @@ class Photographer:
         self.sizes = {"": SCALED_SIZE} if mark else SIZES
 
     def shoot(self, name: str) -> None:
-        """Let the window draw itself, then save it."""
+        """Let the window draw itself, then save it; what is still held back would be missing."""
         pause(0.4)
+        until(self.viewer.window._qt_window.centralWidget().updatesEnabled)
         self.viewer.reset_view(margin=_MARGIN)
         pause(0.4)
         save(self.viewer.screenshot(canvas_only=False, flash=False), self.path(name))
@@ -126,7 +127,7 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     dock = viewer.window.dock_widgets["unmix spectra"]
     until(lambda: dock.view is not None)
     source = panel.session.source
-    draw_squares(viewer, panel, source)
+    draw_squares(viewer, panel)
     until(lambda: len(dock.regions.means) == 2 and not dock.regions.busy)
     panel.session.pin(0, True)
     height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
@@ -147,12 +148,11 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     viewer.layers.remove("regions")
 
 
-def draw_squares(viewer: Any, panel: Any, source: Any) -> None:
+def draw_squares(viewer: Any, panel: Any) -> None:
     """Draw two squares with the dock's own tool, so that each has a colour of its own."""
-    from unmix.viewer.drawing import start_drawing
-
+    viewer.window.dock_widgets["unmix spectra"].draw_button.click()
+    layer = layer_to_draw_in(viewer, "regions")
     height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
-    layer = start_drawing(viewer, source, len(panel.session.endmembers))
     for y, x in ((0.3, 0.3), (0.6, 0.7)):
         layer.add_rectangles(square(height * y, width * x, 0.06 * width))
     layer.mode = "pan_zoom"
@@ -202,17 +202,17 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     maps = panel.session.current.result["abundances"].values
     height, width = maps.shape[1:]
     (dock.colour.density_button if sample == "tissue_he" else dock.colour.show_button).click()
-    pause(1)
+    until(lambda: bool(dock.colour.said_label.text()))
     photographer.shoot_all(f"{sample}-colour")
     dock.colour.all_button.click()
     dock.tabs.setCurrentWidget(dock.threshold)
     dock.threshold.slider.setValue(200)
-    pause(0.5)
+    until(lambda: shows(viewer, "threshold"))
     photographer.shoot_all(f"{sample}-threshold")
     dock.threshold.show_box.setChecked(False)
     dock.tabs.setCurrentWidget(dock.profile)
     dock.profile.draw_button.click()
-    line = viewer.layers["profile line"]
+    line = layer_to_draw_in(viewer, "profile line")
     line.add_lines(np.array([[0.2 * height, 0.2 * width], [0.8 * height, 0.7 * width]]))
     line.mode = "pan_zoom"
     pause(0.5)
@@ -224,8 +224,19 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     turn = np.linspace(0, 2 * np.pi, 60)
     x, y = 0.66 + 0.3 * np.cos(turn), 0.13 + 0.12 * np.sin(turn) + 0.02 * np.sin(3 * turn)
     dock.scatter.lasso.set_corners(np.column_stack([left + x * (right - left), low + y * (high - low)]))
-    pause(1)
+    until(lambda: shows(viewer, "brushed"))
     photographer.shoot_all(f"{sample}-brushing")
+
+
+def shows(viewer: Any, overlay: str) -> bool:
+    """Say whether an overlay of the sample is in the viewer."""
+    return any(layer.name.endswith(f"| {overlay}") for layer in viewer.layers)
+
+
+def layer_to_draw_in(viewer: Any, name: str) -> Any:
+    """Return the layer of this name once it waits for what is drawn."""
+    until(lambda: name in viewer.layers and viewer.layers[name].mode.startswith("add"))
+    return viewer.layers[name]
 
 
 def square(row: float, column: float, half: float) -> np.ndarray:

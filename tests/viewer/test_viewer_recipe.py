@@ -109,7 +109,7 @@ def view_of_file(file, step: int = 1):
     from napari.layers import Layer
 
     from unmix.viewer.sources import layer_of_image
-    from unmix.viewer.view import add_view
+    from unmix.viewer.view import cut_view
 
     viewer = ViewerModel()
     data, keywords, kind = layer_of_image(unmix.read(file))
@@ -120,7 +120,7 @@ def view_of_file(file, step: int = 1):
     if step > 1:
         layer.locked_data_level = 1
     layer.corner_pixels = np.array([[0, 3, 4], [0, 14, 13]])
-    return Request(source_of_layer(add_view(viewer, layer)), n_endmembers=3, options={"quantity": "reflectance"})
+    return Request(source_of_layer(cut_view(viewer, layer)), n_endmembers=3, options={"quantity": "reflectance"})
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -153,12 +153,13 @@ def test_the_command_of_a_view_gives_the_same_numbers(file, tmp_path, monkeypatc
 def test_a_view_of_a_layer_without_a_file_is_taken_from_the_viewer(file):
     from napari.components import ViewerModel
 
-    from unmix.viewer.view import add_view
+    from unmix.viewer.view import cut_view
 
     viewer = ViewerModel()
     layer = viewer.add_image(np.load(file).transpose(2, 0, 1), name="stack")
     layer.corner_pixels = np.array([[0, 3, 4], [0, 14, 13]])
-    request = Request(source_of_layer(add_view(viewer, layer)), n_endmembers=3, options={"quantity": "reflectance"})
+    part = viewer.add_layer(cut_view(viewer, layer))
+    request = Request(source_of_layer(part), n_endmembers=3, options={"quantity": "reflectance"})
     space = {"viewer": viewer}
     exec(recipe_of(request).as_python(), space)
     np.testing.assert_array_equal(space["result"]["abundances"].values, request.run(silent)["abundances"].values)

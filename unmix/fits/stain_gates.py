@@ -58,12 +58,19 @@ def gate_pixels(
 
 def _counts(fates: np.ndarray, n_one_colour: int) -> dict[str, int]:
     """Return how many pixels each gate dropped, in their order."""
+    from .stain_gate_kernel import BACKGROUND, BRIGHTER, CLIPPED, GREY, KEPT, OFF_COLOUR, OVER_DENSE
+
     n = [int(count) for count in np.bincount(fates, minlength=7)]
     return {
-        "gate_background": n[1], "gate_clipped": n[2], "gate_over_dense": n[3], "gate_brighter_than_white": n[4],
-        "pixels_with_stain_density": n[0] + n[5] + n[6],
-        "gate_colour": n[5], "gate_grey": n[6], "gate_one_colour": n_one_colour,
-    }  # fmt: skip
+        "gate_background": n[BACKGROUND],
+        "gate_clipped": n[CLIPPED],
+        "gate_over_dense": n[OVER_DENSE],
+        "gate_brighter_than_white": n[BRIGHTER],
+        "pixels_with_stain_density": n[KEPT] + n[OFF_COLOUR] + n[GREY],
+        "gate_colour": n[OFF_COLOUR],
+        "gate_grey": n[GREY],
+        "gate_one_colour": n_one_colour,
+    }
 
 
 def _cosine_of_grey(cones: np.ndarray) -> float:

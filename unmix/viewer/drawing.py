@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..materials.colours import palette
+from .show import Step, inserting
 
 REGIONS = "regions"
 LINE = "profile line"
 _MOST = 40
 
 
-def start_drawing(viewer: Any, source: Any, n_taken: int) -> Any:
-    """Make the layer of regions, or take the one there is, and let the user draw a polygon; return it.
+def drawing_regions(viewer: Any, source: Any, n_taken: int) -> Iterator[Step]:
+    """Make the layer of regions a step at a time, or take the one there is, and let the user draw a polygon.
 
     Parameters
     ----------
@@ -25,7 +27,10 @@ def start_drawing(viewer: Any, source: Any, n_taken: int) -> Any:
     n_taken : int
         How many colours of the palette the endmembers have.
     """
-    layer = _layer(viewer, source, REGIONS)
+    yield from _showing(viewer, source, REGIONS)
+    layer = drawn_layer(viewer, REGIONS)
+    if layer is None:
+        return
     colours = palette(n_taken + _MOST)
 
     def recolour(_event: Any = None) -> None:
@@ -36,34 +41,44 @@ def start_drawing(viewer: Any, source: Any, n_taken: int) -> Any:
     layer.current_face_color = "transparent"
     recolour()
     layer.events.data.connect(recolour)
+    viewer.layers.selection.active = layer
     layer.mode = "add_polygon_lasso"
-    return layer
 
 
-def start_line(viewer: Any, source: Any) -> Any:
-    """Make the layer of the profile line, or take the one there is, and let the user draw a line; return it."""
-    layer = _layer(viewer, source, LINE)
-    layer.current_edge_color = "yellow"
-    layer.mode = "add_line"
-    return layer
+def drawing_line(viewer: Any, source: Any) -> Iterator[Step]:
+    """Make the layer of the profile line a step at a time, or take the one there is, and let the user draw a line."""
+    yield from _showing(viewer, source, LINE)
+    layer = drawn_layer(viewer, LINE)
+    if layer is not None:
+        layer.current_edge_color = "yellow"
+        viewer.layers.selection.active = layer
+        layer.mode = "add_line"
 
 
-def _layer(viewer: Any, source: Any, name: str) -> Any:
-    known = next((layer for layer in viewer.layers if type(layer).__name__ == "Shapes" and layer.name == name), None)
-    if known is None:
-        size = min(_plane(source))
-        known = viewer.add_shapes(
-            ndim=2,
-            name=name,
-            scale=source.scale[-2:],
-            translate=source.translate[-2:],
-            units=source.units[-2:],
-            axis_labels=source.axis_labels[-2:],
-            edge_width=max(1.0, size / 150),
-            face_color="transparent",
-        )
-    viewer.layers.selection.active = known
-    return known
+def drawn_layer(viewer: Any, name: str) -> Any:
+    """Return the layer of this name that is drawn in, None where there is none."""
+    return next((layer for layer in viewer.layers if type(layer).__name__ == "Shapes" and layer.name == name), None)
+
+
+def _showing(viewer: Any, source: Any, name: str) -> Iterator[Step]:
+    """Put a layer to draw in on top, where there is none."""
+    from napari.layers import Shapes
+
+    if drawn_layer(viewer, name) is not None:
+        return
+    layer = Shapes(
+        ndim=2,
+        name=name,
+        scale=source.scale[-2:],
+        translate=source.translate[-2:],
+        units=source.units[-2:],
+        axis_labels=source.axis_labels[-2:],
+        edge_width=max(1.0, min(_plane(source)) / 150),
+        face_color="transparent",
+    )
+    yield Step.HOLD
+    yield from inserting(viewer.layers, len(viewer.layers), layer)
+    yield Step.DRAW
 
 
 def _plane(source: Any) -> tuple[int, int]:

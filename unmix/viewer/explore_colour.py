@@ -13,7 +13,7 @@ from .controls import button, combo, note
 from .exploring import composite, stretch
 from .latest import Latest
 from .levels import as_layer_data, levels_of
-from .overlay import overlay, put_overlay
+from .overlay import Overlays, overlay
 from .session import session_of
 from .solo import hide_map, solo_map
 from .sources import identity_of, source_of_layer
@@ -43,7 +43,7 @@ class ColourTab(QWidget):
         self.hide_button = button("Hide this", "Hide this map; again: show it.", self._hide)
         self.all_button = button("All maps", "Show every map, and hide the false colour.", self.show_maps)
         self.said_label = note("What happened.")
-        self._pictures = Latest(self)
+        self._pictures, self._overlays = Latest(self), Overlays(viewer, self)
         self._lay_out()
         self.from_box.currentIndexChanged.connect(self._offer)
         for box in self.colour_boxes:
@@ -165,7 +165,9 @@ class ColourTab(QWidget):
     def _show(self, layer: Any, role: str, picture: Any) -> None:
         if layer not in self.viewer.layers:
             return
-        put_overlay(self.viewer, layer, role, picture, "image", rgb=True)
+        self._overlays.put(layer, role, picture, "image", done=lambda: self._hide_maps(role), rgb=True)
+
+    def _hide_maps(self, role: str) -> None:
         maps = self.session.layers("abundance")
         for one in maps:
             one.visible = False

@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from ..errors import UnmixError
 from .controls import button, note
 from .curves import Curve, theme_plot
-from .drawing import LINE, start_line
+from .drawing import LINE, drawing_line, drawn_layer
 from .exploring import along_line
 from .findings import named
-from .pacing import after
+from .pacing import Paced, after
 from .placement import PIXEL
 from .regions import line_of
 from .session import session_of
@@ -48,7 +48,7 @@ class ProfileTab(QWidget):
         column.addWidget(self.plot, 1)
         column.addWidget(self.said_label)
         column.addStretch(0)
-        self._later = after(self, _THROTTLE_MS, self.measure)
+        self._later, self._drawing = after(self, _THROTTLE_MS, self.measure), Paced(self)
         self._watch()
 
     def _watch(self) -> None:
@@ -74,8 +74,12 @@ class ProfileTab(QWidget):
         if source is None:
             self.said_label.setText("The image of this run is not open.")
             return
-        layer = start_line(self.viewer, source)
-        layer.events.data.connect(self._again)
+        self._drawing.start(drawing_line(self.viewer, source), self._follow_line)
+
+    def _follow_line(self) -> None:
+        layer = drawn_layer(self.viewer, LINE)
+        if layer is not None:
+            layer.events.data.connect(self._again)
 
     def measure(self) -> None:
         """Draw the values along the line."""

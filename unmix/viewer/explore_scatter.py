@@ -15,7 +15,7 @@ from .curves import theme_plot
 from .exploring import Scatter, step_of
 from .lasso import COLOUR, LassoBox
 from .latest import Latest
-from .overlay import overlay, put_overlay
+from .overlay import Overlays, overlay
 from .pacing import after
 from .session import session_of
 
@@ -46,7 +46,7 @@ class ScatterTab(QWidget):
         for item in (self._picture, self._ring):
             self.plot.addItem(item, ignoreBounds=True)
         self._lay_out()
-        self._counted = Latest(self)
+        self._counted, self._marked, self._overlays = Latest(self), Latest(self), Overlays(viewer, self)
         self._later = after(self, _THROTTLE_MS, self._mark)
         self._soon = after(self, _THROTTLE_MS, self._follow_mouse)
         self.lasso.drawn.connect(self._again)
@@ -153,28 +153,34 @@ class ScatterTab(QWidget):
     def clear(self, *_: Any) -> None:
         """Take the lasso away with its mark."""
         self.lasso.set_corners([])
+        self._show_mark()
+        self.said_label.setText(_HINT)
+
+    def _show_mark(self) -> None:
+        """Let the mark be seen while there is a lasso."""
         run = self.session.current
         layer = None if run is None else overlay(self.viewer, run.source_id, BRUSHED)
         if layer is not None:
-            layer.visible = False
-        self.said_label.setText(_HINT)
+            layer.visible = len(self.lasso.corners) >= 3
 
     def _mark(self) -> None:
-        """Mark the pixels inside the lasso on the image."""
-        source, corners = self.session.source, self.lasso.corners
-        if len(corners) < 3 or self.scatter is None:
+        """Find the pixels inside the lasso, in a worker, and mark them on the image."""
+        scatter, corners = self.scatter, self.lasso.corners
+        if len(corners) >= 3 and scatter is not None:
+            self._marked.ask(lambda: scatter.inside(corners), lambda mask: self._show_marked(scatter, mask))
+
+    def _show_marked(self, scatter: Scatter, mask: np.ndarray) -> None:
+        source, n_pixels = self.session.source, int(mask.sum())
+        if scatter is not self.scatter or len(self.lasso.corners) < 3:
             return
-        mask = self.scatter.inside(corners)
-        n_pixels = int(mask.sum())
-        share = 100 * n_pixels / max(1, self.scatter.n_pixels)
+        share = 100 * n_pixels / max(1, scatter.n_pixels)
         about = "About " if self._step > 1 else ""
         self.said_label.setText(
             f"{about}<b>{n_pixels * self._step**2:,}</b> pixels in the lasso, {share:.1f} % of the valid ones."
         )
         if source is not None:
-            put_overlay(
-                self.viewer, source, BRUSHED, mask.astype(np.uint8), "labels", self._step, colormap=_MARKED, opacity=0.8
-            )
+            look: dict[str, Any] = {"colormap": _MARKED, "opacity": 0.8, "done": self._show_mark}
+            self._overlays.put(source, BRUSHED, mask.astype(np.uint8), "labels", self._step, **look)
 
     def _follow_mouse(self) -> None:
         """Put a ring where the pixel under the mouse lies in the plot."""

@@ -17,7 +17,7 @@ from .exploring import area_said, area_share, heights, pixel_said, step_of
 from .knobs import NumberBox, ignore_wheel
 from .latest import Latest
 from .layers import STAINED
-from .overlay import overlay, put_overlay
+from .overlay import Overlays, overlay
 from .pacing import after
 from .session import session_of
 
@@ -49,6 +49,7 @@ class ThresholdTab(QWidget):
         self._lay_out()
         self._later = after(self, _THROTTLE_MS, self.measure)
         self._areas, self._heights = Latest(self), Latest(self)
+        self._overlays = Overlays(viewer, self)
         self.map_box.currentIndexChanged.connect(self._take_map)
         self.slider.valueChanged.connect(self._on_slider)
         self.number.valueChanged.connect(self._on_number)
@@ -159,12 +160,15 @@ class ThresholdTab(QWidget):
         self._later.start()
 
     def _on_show(self, shown: bool) -> None:
+        self._fade(shown)
+        if shown:
+            self._later.start()
+
+    def _fade(self, shown: bool) -> None:
         run = self.session.current
         layer = None if run is None else overlay(self.viewer, run.source_id, THRESHOLD)
         if layer is not None:
             layer.visible = shown
-        if shown:
-            self._later.start()
 
     def measure(self) -> None:
         """Say how large the area is, and show it; counted in a worker."""
@@ -194,7 +198,8 @@ class ThresholdTab(QWidget):
             ground = "white" if run.quantity in STAINED else "black"  # as the anchors' labels are to be read on
             colours = {None: "transparent", 0: ground, 1: "transparent"}
             look: dict[str, Any] = {"colormap": colours, "opacity": _FADED}
-            put_overlay(self.viewer, source, THRESHOLD, above.mask, "labels", above.step, **look)
+            look["done"] = lambda: self._fade(self.show_box.isChecked())
+            self._overlays.put(source, THRESHOLD, above.mask, "labels", above.step, **look)
 
 
 def _short(value: float) -> float:

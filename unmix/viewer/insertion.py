@@ -29,7 +29,7 @@ class Insertion:
 
     def __init__(self, layers: Any, place: int, layer: Any) -> None:
         self._layers, self._layer = layers, layer
-        self._waiting = deque(_widgets(layers.events.inserted))
+        self._waiting = deque(widgets_of(layers))
         selected, selection = set(layers.selection), layers.selection
         with selection.events.blocker_all(), _deaf(layers.events.inserted, self._is_waiting):
             layers.insert(place, layer)
@@ -62,9 +62,9 @@ class Insertion:
         return any(listener is widget for widget in self._waiting)
 
 
-def _widgets(emitter: Any) -> Iterable[Any]:
-    """Return the widgets that listen to an event, in the order in which they are told."""
-    listeners = (listener for listener, _ in _listening(emitter))
+def widgets_of(layers: Any) -> Iterable[Any]:
+    """Return the widgets that hear of a layer that is inserted, in the order in which they are told."""
+    listeners = (listener for listener, _ in _listening(layers.events.inserted))
     return {id(one): one for one in listeners if hasattr(one, "setUpdatesEnabled")}.values()
 
 

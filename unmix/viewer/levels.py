@@ -141,7 +141,7 @@ def _lazily(data: Any, step: int) -> Any:
         return data[::step, ::step]
     level = _Sparse(source, step)
     side = _piece(data, step)
-    chunks = (side, side, level.shape[2] if level.shape[2] <= 3 else 1)
+    chunks = (*(_even(length, side) for length in level.shape[:2]), level.shape[2] if level.shape[2] <= 3 else 1)
     meta = np.empty((0, 0, 0), level.dtype)
     return da.from_array(level, chunks=chunks, name=False, asarray=False, fancy=False, lock=False, meta=meta)
 
@@ -151,3 +151,8 @@ def _piece(data: Any, step: int) -> int:
     tiled = len(data.chunks[1]) > 1
     side = math.isqrt(_PIECE_VALUES // data.shape[2]) // (step if tiled else 1)
     return max(_LEAST_PIECE, min(_PIECE, side))
+
+
+def _even(length: int, side: int) -> int:
+    """Return about `side`, so that a length falls into even pieces; each row of a narrow last one is a read, too."""
+    return -(-length // max(1, round(length / side)))

@@ -2,35 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from qtpy.QtCore import QObject
+
 from .levels import uncached
+from .pacing import Paced
 from .placement import Placement
+from .show import Step, inserting, move
 from .sources import KEY, about, identity_of
 
 
-def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step: int = 1, **look: Any) -> Any:
-    """Show `data` over its source, in place of what was shown in this role before; return the layer.
+class Overlays:
+    """The overlays of one page, put into the viewer step by step, so that the window answers in between.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Where to.
-    source : napari layer
-        What it lies on.
-    role : str
-        What it is; also the second part of its name.
-    data : array or list of arrays
-        What is shown, or its levels.
-    kind : {'image', 'labels'}
-        Of the layer.
-    step : int
-        How many pixels of the source one of `data` stands for, in both directions.
-    **look
-        Keywords of the layer, used when it is made.
+    parent : QObject
+        When it goes, what has not begun is not done.
     """
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        self._viewer, self._steps = viewer, Paced(parent)
+
+    def put(
+        self,
+        source: Any,
+        role: str,
+        data: Any,
+        kind: str,
+        step: int = 1,
+        done: Callable[[], None] = lambda: None,
+        **look: Any,
+    ) -> None:
+        """Show `data` over its source, in place of what was shown in this role before.
+
+        Parameters
+        ----------
+        source : napari layer
+            What it lies on.
+        role : str
+            What it is; also the second part of its name.
+        data : array or list of arrays
+            What is shown, or its levels.
+        kind : {'image', 'labels'}
+            Of the layer.
+        step : int
+            How many pixels of the source one of `data` stands for, in both directions.
+        done : callable
+            Called once it is shown.
+        **look
+            Keywords of the layer, used when it is made.
+        """
+        self._steps.start(_putting(self._viewer, source, role, data, kind, step, look), done)
+
+
+def _putting(
+    viewer: Any, source: Any, role: str, data: Any, kind: str, step: int, look: dict[str, Any]
+) -> Iterator[Step]:
+    """Give the layer that was shown before its new values, or make one and insert it."""
     from napari.layers import Layer
 
+    if source not in viewer.layers:
+        return
     identity = identity_of(source)
     layer = overlay(viewer, identity, role)
     placed = _placed(source, step)
@@ -39,19 +76,17 @@ def put_overlay(viewer: Any, source: Any, role: str, data: Any, kind: str, step:
         layer = None
     if layer is not None:
         layer.data = data
-        layer.scale, layer.translate = placed["scale"], placed["translate"]
+        move(layer, placed)
         layer.visible = True
-        return layer
+        return
     metadata = {KEY: {"role": role, "endmember": "", "source": source.name, "source_id": identity}}
     keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **placed, **look}
     keywords |= {"multiscale": isinstance(data, list), **uncached(data)}
-    selected = viewer.layers.selection.active
-    anchors = overlay(viewer, identity, "anchors") if kind == "labels" else None
     made = Layer.create(data, keywords, kind)
-    viewer.layers.insert(len(viewer.layers) if anchors is None else viewer.layers.index(anchors), made)
-    if selected is not None:
-        viewer.layers.selection.active = selected
-    return made
+    yield Step.HOLD
+    anchors = overlay(viewer, identity, "anchors") if kind == "labels" else None
+    yield from inserting(viewer.layers, len(viewer.layers) if anchors is None else viewer.layers.index(anchors), made)
+    yield Step.DRAW
 
 
 def _placed(source: Any, step: int) -> dict[str, Any]:

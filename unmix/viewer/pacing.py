@@ -15,6 +15,10 @@ from .show import Step
 _DRAW_MS, _PAUSE_MS = 2, 8
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Paced(QObject):
     """Steps taken one at a time, with everything else the window has to do in between.
 
@@ -39,7 +43,7 @@ class Paced(QObject):
         """Whether there are steps left."""
         return self._busy
 
-    def start(self, steps: Iterator[Step], done: Callable[[], None]) -> None:
+    def start(self, steps: Iterator[Step], done: Callable[[], None] = _nothing) -> None:
         """Take `steps` from the next turn on, then call `done`; of those before, only what has begun is ended."""
         self._steps, self._done, self._busy = chain(_ending(self._steps, self._then), steps), done, True
         self._find_window()
@@ -144,7 +148,3 @@ def after(parent: QObject, pause_ms: int, what: Callable[[], object]) -> QTimer:
     timer.setInterval(pause_ms)
     timer.timeout.connect(what)
     return timer
-
-
-def _nothing() -> None:
-    """Do nothing."""

@@ -26,7 +26,7 @@ from .session import session_of
 from .settings import default_options
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
-from .view import add_view
+from .view import cut_view, showing_view
 from .warming import warm, write_ahead
 
 if TYPE_CHECKING:
@@ -260,16 +260,22 @@ class UnmixPanel(PanelControls):
         """Make a layer of what is on screen and run the pipeline on it, with what the controls ask for."""
         if self.running or self.layer is None:
             return
-        kind, number = self.kind_box.currentData(), self.count_box.value()
         try:
-            part = add_view(self.viewer, self.layer)
+            part = cut_view(self.viewer, self.layer)
         except UnmixError as error:
             self._refuse(str(error))
             return
-        self.layer_box.setCurrentIndex(self._layers.index(part))
-        self.kind_box.setCurrentIndex(self.kind_box.findData(kind))
-        self.count_box.setValue(number)
-        self.start()
+        kind, number = self.kind_box.currentData(), self.count_box.value()
+        steps = showing_view(self.viewer, self.layer, part)
+        self.runner.prepare(steps, lambda: self._start_on(part, kind, number))
+
+    def _start_on(self, part: Any, kind: str, number: int) -> None:
+        if part in self._layers:
+            self.layer_box.setCurrentIndex(self._layers.index(part))
+            self.kind_box.setCurrentIndex(self.kind_box.findData(kind))
+            self.count_box.setValue(number)
+            self.start()
+        self._show_running()
 
     def cancel(self, *_: Any) -> None:
         """Let go of the run at once; its thread ends when the pipeline next reports progress."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from qtpy import QtCore
@@ -78,6 +78,11 @@ class Runner(QObject):
     def busy(self) -> bool:
         """Whether a run is under way, or layers are still being put in place."""
         return self._active is not None or self._steps.busy
+
+    def prepare(self, steps: Iterator[Step], done: Callable[[], None]) -> None:
+        """Take the steps a run waits for, one at a turn of the event loop, then call `done`."""
+        self._steps.start(steps, done)
+        self.changed.emit()
 
     def start(self, request: Request) -> None:
         """Run a request in a worker.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .first_drawing import draw_part, parts_of
 from .insertion import Insertion
 from .layers import goes_by
 from .levels import finest
@@ -140,7 +141,7 @@ def _putting(viewer: Any, before: Any, layer: LayerData, layers: list[LayerData]
         keywords = _labelled_as(before, keywords)
     if before is not None and before in viewer.layers and _fits(before, keywords):
         _update(before, data, keywords)
-        shown, then = before, Step.HOLD
+        shown, then = before, Step.DRAW if before.visible else Step.HOLD
     else:
         shown = Layer.create(data, _with_memory(keywords), kind)
         yield Step.HOLD
@@ -148,15 +149,15 @@ def _putting(viewer: Any, before: Any, layer: LayerData, layers: list[LayerData]
         if before is not None and before in viewer.layers:
             place = viewer.layers.index(before)
             viewer.layers.remove(before)
-        yield from _inserting(viewer.layers, place, shown)
+        yield from inserting(viewer.layers, place, shown)
         then = Step.DRAW if shown.visible else Step.HOLD
     yield then
     if labels is not None:
         yield from _labelling(viewer, shown, labels)
 
 
-def _inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
-    """Insert a layer, and have each widget that listens do its part in a step of its own."""
+def inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
+    """Insert a layer; each widget that listens does its part, and the canvas what is slow, in a step of its own."""
     insertion = Insertion(layers, place, layer)
     try:
         while not insertion.finished:
@@ -164,6 +165,9 @@ def _inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
             insertion.tell_one()
     finally:
         insertion.finish()
+    for part in parts_of(layer):
+        yield Step.GO_ON
+        draw_part(layers, layer, part)
 
 
 def _labelled_as(layer: Any, keywords: dict[str, Any]) -> dict[str, Any]:
@@ -210,9 +214,7 @@ def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:
         layer.refresh()
     else:
         layer.data = data
-    for key in _PLACE:
-        if key in keywords and not _alike(getattr(layer, key), keywords[key]):
-            setattr(layer, key, keywords[key])
+    move(layer, keywords)
     if "features" in keywords:
         layer.features = keywords["features"]
         if hasattr(layer, "face_color"):
@@ -220,6 +222,13 @@ def _update(layer: Any, data: Any, keywords: dict[str, Any]) -> None:
     for key in ours:
         setattr(layer, key, keywords[key])
     layer.metadata = {**layer.metadata, **_with_memory(keywords)["metadata"]}
+
+
+def move(layer: Any, keywords: dict[str, Any]) -> None:
+    """Put a layer where the keywords say; what is so already is not set: napari would measure the whole scene again."""
+    for key in _PLACE:
+        if key in keywords and not _alike(getattr(layer, key), keywords[key]):
+            setattr(layer, key, keywords[key])
 
 
 def _fits(layer: Any, keywords: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -15,10 +16,12 @@ from ..errors import UnmixError
 from ..materials.stains import nearest_stain
 from ..quantity import UNITS
 from .curves import Curve, largest
-from .drawing import start_drawing
+from .drawing import drawing_regions
+from .failure import Failure, answered, caught
 from .from_library import FromLibrary
 from .latest import Latest
 from .layers import STAINED
+from .pacing import Paced
 from .region_means import RegionMeans, farewell_to
 from .regions import Region
 from .session import session_of
@@ -51,7 +54,7 @@ class SpectraDock(SpectraControls):
         self.mouse = UnderMouse(self)
         self.regions = RegionMeans(self)
         self.library = FromLibrary(self)
-        self._views = Latest(self)
+        self._views, self._drawing = Latest(self), Paced(self)
         self._connect()
         self._watch()
         self.look_again()
@@ -286,7 +289,7 @@ class SpectraDock(SpectraControls):
 
     def _draw(self, *_: Any) -> None:
         if self.source is not None:
-            start_drawing(self.viewer, self.source, len(self.session.endmembers))
+            self._drawing.start(drawing_regions(self.viewer, self.source, len(self.session.endmembers)))
 
     def _pin_all(self, *_: Any) -> None:
         self.session.pin_all(not all(pure.pinned for pure in self.session.endmembers))
@@ -307,13 +310,24 @@ class SpectraDock(SpectraControls):
             path = path.with_suffix(kind[kind.index("*") + 1 : -1] if "*" in kind else ".csv")
         axis = None if self.view is None else self.view.axis
         good = None if self.view is None else self.view.good
-        drawn = [self.as_drawn(curve) for curve in self.curves()]
-        try:
-            export_curves(path, Plotted(self.curves(), drawn, axis, good, self.unit))
-        except UnmixError as error:
-            show_error(str(error))
-            return
-        show_info(f"Saved {path.name}.")
+        plotted = Plotted(self.curves(), [self.as_drawn(curve) for curve in self.curves()], axis, good, self.unit)
+        self._saving = create_worker(caught(lambda: _or_reason(lambda: _exported(path, plotted))), _start_thread=False)
+        self._saving.returned.connect(_say_exported)
+        self._saving.start()
+
+
+def _exported(path: Path, plotted: Plotted) -> Path:
+    """Write the curves, in a worker: a figure takes most of a second. Return where they are."""
+    export_curves(path, plotted)
+    return path
+
+
+def _say_exported(answer: Path | str | Failure) -> None:
+    saved = answered(answer)
+    if isinstance(saved, Path):
+        show_info(f"Saved {saved.name}.")
+    else:
+        show_error(saved)
 
 
 def _or_reason(make: Any) -> Any:

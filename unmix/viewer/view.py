@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ import xarray as xr
 from ..errors import DataError
 from ..readers.pyramid import pyramid_of
 from .levels import uncached
+from .show import Step, inserting
 from .sources import KEY, Part, about, source_of_layer
 
 _LEAST = 8
 _LOOK = ("colormap", "contrast_limits", "gamma", "interpolation2d")
 
 
-def add_view(viewer: Any, layer: Any) -> Any:
-    """Add the part of a layer that is on screen, at the resolution it is shown at; hide the layer, return the part.
+def cut_view(viewer: Any, layer: Any) -> Any:
+    """Return the part of a layer that is on screen, at the resolution it is shown at, as a layer that is in no viewer.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def add_view(viewer: Any, layer: Any) -> Any:
     if isinstance(image, xr.DataArray):
         known |= {"image": _image_cut(image, level, window), "shown": shown}
     look = {} if layer.rgb else {key: getattr(layer, key) for key in _LOOK}
-    part = Image(
+    return Image(
         shown,
         name=f"{layer.name} (view)",
         rgb=layer.rgb,
@@ -52,8 +54,16 @@ def add_view(viewer: Any, layer: Any) -> Any:
         **look,
         **_place(layer, level, window),
     )
+
+
+def showing_view(viewer: Any, layer: Any, part: Any) -> Iterator[Step]:
+    """Show a part on top, in place of its layer, a step at a time."""
     layer.visible = False
-    return viewer.add_layer(part)
+    yield Step.HOLD
+    yield from inserting(viewer.layers, len(viewer.layers), part)
+    yield Step.DRAW
+    if part in viewer.layers:
+        viewer.layers.selection.active = part
 
 
 def _part(layer: Any, level: int, window: tuple[slice, slice]) -> Part | None:

@@ -1,4 +1,4 @@
-"""What takes seconds the first time, done in a worker as soon as a panel is open: imports, kernels, label colours."""
+"""What takes long the first time, done in a worker as soon as a panel is open: imports, kernels, label colours."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, QTimer
 
 from ..pipeline import separate_stains, unmix
+from ..rank import estimate_rank
 from .layers import Shown, result_layers
 from .show import warm_up
 
@@ -65,8 +67,11 @@ def _end(worker: Any) -> None:
 
 
 def _steps(busy: Callable[[], bool]) -> Iterator[None]:
-    """Load what napari draws labels with, then do a small run of every kind, one at a step."""
+    """Load what draws labels and curves, then do a small run of every kind, one at a step."""
     _load_drawing()
+    yield
+    for dock in ("spectra_dock", "explore_dock"):
+        import_module(f".{dock}", __package__)
     yield
     for run in _runs():
         while busy():
@@ -75,7 +80,7 @@ def _steps(busy: Callable[[], bool]) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                warm_up(result_layers(run(), Shown("small")))
+                run()
             except RuntimeError:  # a program that ends begins no more threads; what is wrong else, a real run will say
                 return
         yield
@@ -98,7 +103,7 @@ def _load_drawing() -> None:
         import_module("vispy.visuals.line.dash_atlas").DashAtlas()
 
 
-def _runs() -> list[Callable[[], Any]]:
+def _runs() -> list[Callable[[], object]]:
     """Return runs that go through the same kernels and schedulers as those of users, and take no time themselves."""
     import dask.array as da
 
@@ -109,7 +114,12 @@ def _runs() -> list[Callable[[], Any]]:
     slide = np.rint(255 * np.exp(-rng.gamma(1.0, 0.4, (64, 64, 2)) @ stains)).astype(np.uint8)
     stack = rng.poisson(100 * A @ E).astype(np.uint16)
     return [
-        lambda: unmix(da.from_array(scene, chunks=(32, 64, 12)), 3, quantity="reflectance"),
-        lambda: separate_stains(slide),
-        lambda: unmix(stack, 3, quantity="counts"),
+        lambda: _shown(unmix(da.from_array(scene, chunks=(32, 64, 12)), 3, quantity="reflectance")),
+        lambda: _shown(separate_stains(slide)),
+        lambda: _shown(unmix(stack, 3, quantity="counts")),
+        lambda: estimate_rank(scene, restarts=0, quantity="reflectance"),
     ]
+
+
+def _shown(result: xr.Dataset) -> None:
+    warm_up(result_layers(result, Shown("small")))

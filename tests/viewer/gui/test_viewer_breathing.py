@@ -146,6 +146,59 @@ def test_canvas_and_controls_hear_of_a_layer_in_turns_of_their_own(qtbot, make_n
     assert (layer in drawn) is (layer in viewer.layers) is (then in ("told", "selected"))
 
 
+def bright_pixels(viewer):
+    """Return how many pixels of the canvas are bright: points and letters on black."""
+    return int((viewer.screenshot(flash=False)[..., :3].min(axis=-1) > 128).sum())
+
+
+def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
+    from napari.layers import Points
+
+    from unmix.viewer.show import Step, show_layers, showing
+
+    def points(identity):
+        known = {"role": "anchors", "endmember": "", "source_id": identity}
+        look = {"features": {"label": ["a", "b"]}, "text": "{label}", "size": 4}
+        return [([[2.0, 2.0], [9.0, 5.0]], {"name": identity, "metadata": {"unmix": known}, **look}, "points")]
+
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((12, 12)), name="below")
+    show_layers(viewer, points("at once"))
+    qtbot.wait(50)
+    at_once = bright_pixels(viewer)
+    viewer.layers.remove("at once")
+    qtbot.wait(50)
+    whole = []
+    viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(lambda _event: whole.append(True))
+    viewer.window._qt_window.centralWidget().setUpdatesEnabled(False)
+    steps = list(showing(viewer, points("in parts")))
+    assert steps[:5] == [Step.HOLD, *[Step.GO_ON] * 4], "list, canvas, controls, marks, letters"
+    assert not whole
+    viewer.window._qt_window.centralWidget().setUpdatesEnabled(True)
+    qtbot.waitUntil(lambda: bool(whole), timeout=WAIT_MS)
+    assert bright_pixels(viewer) == pytest.approx(at_once, rel=0.1)
+    assert at_once > 100
+    assert isinstance(viewer.layers["in parts"], Points)
+
+
+def test_a_list_without_a_canvas_has_no_parts_to_draw():
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from unmix.viewer.first_drawing import draw_part, parts_of
+
+    points = ViewerModel().add_points([[1, 2]])
+    assert len(parts_of(points)) == 2
+    assert not parts_of(Image(np.zeros((2, 2))))
+    viewer = ViewerModel()
+    viewer.add_layer(points)
+    told = []
+    viewer.layers.events.inserted.connect(told.append)
+    for part in parts_of(points):
+        draw_part(viewer.layers, points, part)
+    assert not told
+
+
 def test_steps_begun_are_ended_before_others(qtbot):
     from qtpy.QtCore import QObject
 

@@ -387,7 +387,7 @@ def test_exploring(qtbot, desk, slide):
     dock = viewer.window.dock_widgets["unmix explore"]
     dock.colour.show_button.click()
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
-    assert not viewer.layers["slide | eosin"].visible
+    qtbot.waitUntil(lambda: not viewer.layers["slide | eosin"].visible, timeout=WAIT_MS)
     dock.colour.density_button.click()
     qtbot.waitUntil(lambda: "slide | optical density" in viewer.layers, timeout=WAIT_MS)
     dock.colour.all_button.click()
@@ -429,6 +429,7 @@ def test_exploring(qtbot, desk, slide):
     assert not viewer.layers["slide | brushed"].visible
     dock.tabs.setCurrentWidget(dock.profile)
     dock.profile.draw_button.click()
+    qtbot.waitUntil(lambda: "profile line" in viewer.layers and viewer.layers["profile line"].mode == "add_line")
     viewer.layers["profile line"].add_lines(np.array([[2.0, 3], [2, 20]]))
     dock.profile.measure()
     drawn = dock.profile.plot.getPlotItem().listDataItems()[0].getData()
