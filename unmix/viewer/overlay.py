@@ -87,6 +87,8 @@ def _putting(
     anchors = overlay(viewer, identity, "anchors") if kind == "labels" else None
     yield from inserting(viewer.layers, len(viewer.layers) if anchors is None else viewer.layers.index(anchors), made)
     yield Step.DRAW
+    if made in viewer.layers and viewer.layers.selection.active is None:
+        viewer.layers.selection.active = made
 
 
 def _placed(source: Any, step: int) -> dict[str, Any]:

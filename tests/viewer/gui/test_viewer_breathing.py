@@ -74,7 +74,7 @@ def test_no_turn_of_the_event_loop_works_long(qtbot, make_napari_viewer, plugin)
     panel.count_box.setValue(4)
     probe = Probe()
     panel.run_button.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not panel.running, timeout=3 * WAIT_MS)  # kernels may have to be compiled first
     for layer in list(viewer.layers)[1:]:
         viewer.layers.remove(layer)
     one_layer = work_of_one_layer(qtbot, viewer, probe)
