@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -44,14 +45,24 @@ def reported(subject: str, debug: bool, code: int = 1) -> Iterator[None]:
         click.echo("unmix: interrupted; nothing half-written was left behind.", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        _let_go_of_output()
         sys.exit(0)
     except (OSError, MemoryError) as error:
         if debug:
             traceback.print_exc()
         reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
         click.echo(f"unmix: {subject}: {' '.join(reason.split())}. --debug shows where.", err=True)
+        _let_go_of_output()
         sys.exit(code)
+
+
+def _let_go_of_output() -> None:
+    """Send what is left of standard output, if it cannot be written, where it does not fail again as Python ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _interrupted = threading.Event()
