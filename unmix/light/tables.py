@@ -19,7 +19,7 @@ from .beer_lambert import optical_density_table
 _CONDITION_LIMIT = {2: 1e6, 3: 1e4}
 _UNIT = 1e-9
 _ALL_VALID = np.ones((0, 0), bool)
-_NO_PIXELS = np.empty((0, 0, 0), np.uint8)
+NO_PIXELS = np.empty((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class LightTables:
         place: tuple[int, int, int],
         per_unit: int,
         most: int,
-        pixels: np.ndarray = _NO_PIXELS,
+        pixels: np.ndarray = NO_PIXELS,
         pixels_per_unit: int = 1,
     ) -> tuple[float, float, int, int, int]:
         """Solve a block, and only add its maps up, in whole numbers.

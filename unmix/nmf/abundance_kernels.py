@@ -139,17 +139,17 @@ def _solve_by_tables(F, left, codes, programme, f, z, rest, A):
         count = len(left)
     else:
         T, t = programme.one if programme.constraint == SUM_TO_ONE else programme.free
-        count = _keep_starting_sets(F, left, codes, T, t, programme.constraint == SHADE, f, rest, A)
+        count = _keep_starting_sets(F, left, codes, T, t, programme.constraint == SHADE, f, z, rest, A)
     _pivot_by_tables(F, left, codes, rest[:count], programme, f, z, A)
 
 
 @kernel
-def _keep_starting_sets(F, left, codes, T, t, bounded, f, rest, A):
+def _keep_starting_sets(F, left, codes, T, t, bounded, f, z, rest, A):
     """Solve all pixels within their starting sets; write the places where that is wrong, return how many.
 
     Where the sum is `bounded`, one above 1 is wrong. No branch depends on a pixel: most starting sets are right.
     """
-    r, count, z = len(f), 0, np.empty(t.shape[1])
+    r, count = len(f), 0
     for place in range(len(left)):
         i, code, scale, total, wrong = left[place], codes[place], 0.0, 0.0, False
         for k in range(r):

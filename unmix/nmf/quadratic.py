@@ -19,9 +19,9 @@ DUAL_TOLERANCE = 1e-12
 
 @exact_kernel
 def solve_within(f, T, t, code, z):
-    """Fill `z`, of the table's width, with the abundances within the set `code` and the slacks outside it."""
+    """Fill `z`, of the table's width at least, with the abundances within the set `code` and the slacks outside it."""
     r = len(f)
-    for i in range(0, len(z), 4):
+    for i in range(0, t.shape[1], 4):
         z0, z1, z2, z3 = t[code, i], t[code, i + 1], t[code, i + 2], t[code, i + 3]
         for j in range(r):
             x = f[j]
@@ -39,26 +39,16 @@ def solve_by_table(f, T, t, summed, code, z):
     z has the table's width and holds abundances and slacks; those outside the set are for the caller to zero. No branch
     depends on a single entry: a wrongly predicted one would cost as much as a row of the product.
     """
-    r, width = len(f), t.shape[1]
-    scale = 0.0
+    r, scale = len(f), 0.0
     for i in range(r):
         scale = max(scale, abs(f[i]))
     least = -DUAL_TOLERANCE * scale
     fewest, patience = r + 1, 3
     for _ in range(10 + 5 * r):
-        negative, low = 0, 0
-        for i in range(0, width, 4):
-            z0, z1, z2, z3 = t[code, i], t[code, i + 1], t[code, i + 2], t[code, i + 3]
-            for j in range(r):
-                x = f[j]
-                z0 += T[code, j, i] * x
-                z1 += T[code, j, i + 1] * x
-                z2 += T[code, j, i + 2] * x
-                z3 += T[code, j, i + 3] * x
-            z[i], z[i + 1], z[i + 2], z[i + 3] = z0, z1, z2, z3
-            negative |= ((z0 < 0.0) | (z1 < 0.0) << 1 | (z2 < 0.0) << 2 | (z3 < 0.0) << 3) << i
-            low |= ((z0 < least) | (z1 < least) << 1 | (z2 < least) << 2 | (z3 < least) << 3) << i
-        wrong = (code & negative) | (~code & low)
+        solve_within(f, T, t, code, z)
+        wrong = 0
+        for i in range(r):
+            wrong |= (z[i] < (0.0 if (code >> i) & 1 else least)) << i
         if wrong == 0:
             return code
         count, last = 0, 0
@@ -319,16 +309,18 @@ def _solve_passive(G, f, passive, summed, z, U):
 @exact_kernel
 def _solve_members(f, members, n, summed, U, z):
     """Write the solution within n members to their places in z, given the factor U of G within them."""
-    u, ones = np.empty(n), np.ones(n)
+    u = np.empty(n)
     for i in range(n):
         u[i] = f[members[i]]
     _solve_factored(U, u)
-    shift = 0.0
     if summed:
+        ones = np.ones(n)
         _solve_factored(U, ones)
         shift = (1.0 - u.sum()) / ones.sum()
+        for i in range(n):
+            u[i] += shift * ones[i]
     for i in range(n):
-        z[members[i]] = u[i] + shift * ones[i]
+        z[members[i]] = u[i]
 
 
 @exact_kernel

@@ -14,7 +14,7 @@ import xarray as xr
 from ..abundance_maps import OnBlock, SolvedBlocks, Sums, facts_of, solve_blocks, summed, told_of_blocks
 from ..blocks import Block, Progress, for_blocks, load_block
 from ..light.additive import Additive
-from ..light.tables import ClearCells, LightTables, light_tables
+from ..light.tables import NO_PIXELS, ClearCells, LightTables, light_tables
 from ..nmf.abundances import abundance_problem
 from ..options import Options
 from ..readers.pyramid import Pyramid, pyramid_of
@@ -28,7 +28,6 @@ from .glass import Glass
 
 _BLOCK = 1024
 _STRIP_VALUES = 1 << 15
-_NO_PIXELS = np.empty((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ class _Summer:
 
     def block(self, block: Block) -> Sums:
         """Solve a block of which nothing is written."""
-        sums, _ = self._added(block, _NO_PIXELS)
+        sums, _ = self._added(block, NO_PIXELS)
         self.tell(block)
         return sums
 
@@ -145,10 +144,10 @@ def map_slide(
         return solve_blocks(image, rule, found, options, progress, out=out, glass=glass, on_block=on_block)
     height, width = image.shape[:2]
     edges = slide_grid((height, width), pyramid)
-    blocks = [Block(rows, columns) for rows in _spans(edges[0]) for columns in _spans(edges[1])]
-    tissue = [part for block in blocks if (part := glass.around_tissue(block, pyramid.grain)) is not None]
-    overview = Overview((len(found.names) + 1, height, width))
+    blocks = _blocks(*edges)
     solver = _Solver(image, tables, glass, pyramid.grain)
+    tissue = _with_tissue(blocks, solver)
+    overview = Overview((len(found.names) + 1, height, width))
     slide = SlideMaps(edges, solver, overview)
     maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
     summer = _Summer(image, tables, glass, overview, told_of_blocks(on_block, image, found, maps, constraint))
@@ -169,12 +168,21 @@ def map_slide(
 
 def _tissue_in(field: Block, edges: tuple[np.ndarray, np.ndarray], solver: _Solver) -> list[Block]:
     """Return the parts with tissue of the blocks in a field."""
-    rows, columns = (
-        _spans(np.array([span.start, *one[(one > span.start) & (one < span.stop)], span.stop]))
+    inside = (
+        np.array([span.start, *one[(one > span.start) & (one < span.stop)], span.stop])
         for one, span in zip(edges, field.window, strict=True)
     )
-    blocks = [Block(down, across) for down in rows for across in columns]
+    return _with_tissue(_blocks(*inside), solver)
+
+
+def _with_tissue(blocks: list[Block], solver: _Solver) -> list[Block]:
+    """Return the part of every block that holds its tissue, of those that have any."""
     return [part for block in blocks if (part := solver.glass.around_tissue(block, solver.grain)) is not None]
+
+
+def _blocks(rows: np.ndarray, columns: np.ndarray) -> list[Block]:
+    """Return the blocks between edges."""
+    return [Block(down, across) for down in _spans(rows) for across in _spans(columns)]
 
 
 def _spans(edges: np.ndarray) -> list[slice]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..materials.colours import palette
-from .show import Step, inserting
+from .show import Step, adding
 
 REGIONS = "regions"
 LINE = "profile line"
@@ -76,9 +76,7 @@ def _showing(viewer: Any, source: Any, name: str) -> Iterator[Step]:
         edge_width=max(1.0, min(_plane(source)) / 150),
         face_color="transparent",
     )
-    yield Step.HOLD
-    yield from inserting(viewer.layers, len(viewer.layers), layer)
-    yield Step.DRAW
+    yield from adding(viewer.layers, layer)
 
 
 def _plane(source: Any) -> tuple[int, int]:

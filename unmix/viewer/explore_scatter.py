@@ -179,8 +179,9 @@ class ScatterTab(QWidget):
             f"{about}<b>{n_pixels * self._step**2:,}</b> pixels in the lasso, {share:.1f} % of the valid ones."
         )
         if source is not None:
-            look: dict[str, Any] = {"colormap": _MARKED, "opacity": 0.8, "done": self._show_mark}
-            self._overlays.put(source, BRUSHED, mask.astype(np.uint8), "labels", self._step, **look)
+            look: dict[str, Any] = {"colormap": _MARKED, "opacity": 0.8}
+            marked = mask.astype(np.uint8)
+            self._overlays.put(source, BRUSHED, marked, "labels", self._step, self._show_mark, **look)
 
     def _follow_mouse(self) -> None:
         """Put a ring where the pixel under the mouse lies in the plot."""

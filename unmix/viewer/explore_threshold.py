@@ -164,6 +164,9 @@ class ThresholdTab(QWidget):
         if shown:
             self._later.start()
 
+    def _fade_if_asked(self) -> None:
+        self._fade(self.show_box.isChecked())
+
     def _fade(self, shown: bool) -> None:
         run = self.session.current
         layer = None if run is None else overlay(self.viewer, run.source_id, THRESHOLD)
@@ -198,8 +201,7 @@ class ThresholdTab(QWidget):
             ground = "white" if run.quantity in STAINED else "black"  # as the anchors' labels are to be read on
             colours = {None: "transparent", 0: ground, 1: "transparent"}
             look: dict[str, Any] = {"colormap": colours, "opacity": _FADED}
-            look["done"] = lambda: self._fade(self.show_box.isChecked())
-            self._overlays.put(source, THRESHOLD, above.mask, "labels", above.step, **look)
+            self._overlays.put(source, THRESHOLD, above.mask, "labels", above.step, self._fade_if_asked, **look)
 
 
 def _short(value: float) -> float:

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 from .levels import uncached
 from .pacing import Paced
 from .placement import Placement
-from .show import Step, inserting, move
+from .show import Step, adding, move
 from .sources import KEY, about, identity_of
 
 
@@ -83,10 +83,8 @@ def _putting(
     keywords = {"name": f"{source.name} | {role}", "metadata": metadata, **placed, **look}
     keywords |= {"multiscale": isinstance(data, list), **uncached(data)}
     made = Layer.create(data, keywords, kind)
-    yield Step.HOLD
     anchors = overlay(viewer, identity, "anchors") if kind == "labels" else None
-    yield from inserting(viewer.layers, len(viewer.layers) if anchors is None else viewer.layers.index(anchors), made)
-    yield Step.DRAW
+    yield from adding(viewer.layers, made, anchors)
     if made in viewer.layers and viewer.layers.selection.active is None:
         viewer.layers.selection.active = made
 

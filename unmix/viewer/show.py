@@ -156,6 +156,13 @@ def _putting(viewer: Any, before: Any, layer: LayerData, layers: list[LayerData]
         yield from _labelling(viewer, shown, labels)
 
 
+def adding(layers: Any, layer: Any, below: Any = None) -> Iterator[Step]:
+    """Insert a layer below another, on top without one, while the window holds its drawing back; then let it draw."""
+    yield Step.HOLD
+    yield from inserting(layers, layers.index(below) if below in layers else len(layers), layer)
+    yield Step.DRAW
+
+
 def inserting(layers: Any, place: int, layer: Any) -> Iterator[Step]:
     """Insert a layer; each widget that listens does its part, and the canvas what is slow, in a step of its own."""
     insertion = Insertion(layers, place, layer)

@@ -11,7 +11,7 @@ import xarray as xr
 from ..errors import DataError
 from ..readers.pyramid import pyramid_of
 from .levels import uncached
-from .show import Step, inserting
+from .show import Step, adding
 from .sources import KEY, Part, about, source_of_layer
 
 _LEAST = 8
@@ -59,9 +59,7 @@ def cut_view(viewer: Any, layer: Any) -> Any:
 def showing_view(viewer: Any, layer: Any, part: Any) -> Iterator[Step]:
     """Show a part on top, in place of its layer, a step at a time."""
     layer.visible = False
-    yield Step.HOLD
-    yield from inserting(viewer.layers, len(viewer.layers), part)
-    yield Step.DRAW
+    yield from adding(viewer.layers, part)
     if part in viewer.layers:
         viewer.layers.selection.active = part
 
