@@ -322,9 +322,11 @@ class UnmixPanel(PanelControls):
         say_pins(self)
 
     def _show_progress(self, stage: str, done: int, total: int) -> None:
+        self.progress_bar.setUpdatesEnabled(False)  # else the whole window is drawn at once, for each of these
         self.progress_bar.setRange(0, total)
         self.progress_bar.setValue(done)
         self.progress_bar.setFormat(f"{stage_title(stage)} %p%")
+        self.progress_bar.setUpdatesEnabled(True)
 
     def _show_running(self) -> None:
         """Let only those controls work that make sense now."""

@@ -115,6 +115,99 @@ def test_layer_and_canvas_take_turns(qtbot, make_napari_viewer):
     assert order[:10] == ["a", "drawn", "b", "drawn", "c", "d", "drawn", "e", "drawn", "done"]
 
 
+def seen_events(*kinds):
+    """Return an event filter of the application and what it has seen of some kinds: (kind, who), the latest last."""
+    from qtpy.QtCore import QObject
+
+    seen = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched, event):  # noqa: N802
+            if event.type() in kinds:
+                seen.append((event.type(), watched))
+            return False
+
+    return Watch(), seen
+
+
+def levels(name):
+    """Return an image of two levels."""
+    from napari.layers import Image
+
+    return Image([np.ones((16, 16)), np.ones((8, 8))], name=name, multiscale=True, contrast_limits=(0, 1))
+
+
+def test_a_layer_comes_without_windows_of_its_own_and_with_two_drawings(qtbot, make_napari_viewer):
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication, QLabel
+
+    from unmix.viewer.pacing import Paced
+    from unmix.viewer.show import inserting
+
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((8, 8)), name="below")
+    window = viewer.window._qt_window
+    qtbot.waitUntil(lambda: viewer.window._qt_viewer.canvas._scene_canvas is not None, timeout=WAIT_MS)
+    qtbot.wait(100)
+    watch, seen = seen_events(QEvent.Type.Expose, QEvent.Type.UpdateRequest)
+    paced = Paced(window)
+    QApplication.instance().installEventFilter(watch)
+    paced.start(inserting(viewer.layers, 1, levels("above")))
+    qtbot.waitUntil(lambda: not paced.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(window.centralWidget().updatesEnabled, timeout=WAIT_MS)
+    QApplication.instance().removeEventFilter(watch)
+    assert "above" in viewer.layers
+    assert not [who for kind, who in seen if kind == QEvent.Type.Expose], "something lay over the window"
+    drawn = [who for kind, who in seen if kind == QEvent.Type.UpdateRequest]
+    assert drawn
+    assert all(who is window for who in drawn), drawn
+    viewer.layers.selection.active = viewer.layers["above"]
+    labels = [label for label in window.findChildren(QLabel) if label.text() == "resolution:"]
+    qtbot.waitUntil(lambda: any(label.isVisible() for label in labels), timeout=WAIT_MS)
+
+
+def test_a_placeless_label_is_seen_once_it_has_a_place(qtbot):
+    from qtpy.QtWidgets import QLabel, QWidget
+
+    from unmix.viewer.placeless import PlacelessUnseen
+
+    place = QWidget()
+    qtbot.addWidget(place)
+    place.show()
+    with PlacelessUnseen():
+        label = QLabel("resolution:")
+        label.show()
+        assert not label.windowHandle().isExposed()
+        assert not label.windowHandle().isVisible()
+        label.setParent(place)
+        label.show()
+    assert label.isVisible()
+    other = QLabel("later")
+    qtbot.addWidget(other)
+    other.show()
+    qtbot.waitUntil(lambda: other.windowHandle().isVisible(), timeout=WAIT_MS)
+
+
+def test_telling_how_far_a_run_is_draws_nothing_at_once(qtbot, make_napari_viewer, plugin):
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication
+
+    viewer = make_napari_viewer(show=True)
+    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    qtbot.wait(100)
+    panel.progress_bar.show()
+    qtbot.wait(100)
+    assert panel.progress_bar.isVisible()
+    watch, seen = seen_events(QEvent.Type.UpdateRequest)
+    QApplication.instance().installEventFilter(watch)
+    panel.runner.progressed.emit("abundances", 3, 4)
+    at_once = list(seen)
+    qtbot.waitUntil(lambda: bool(seen), timeout=WAIT_MS)
+    QApplication.instance().removeEventFilter(watch)
+    assert at_once == []
+    assert panel.progress_bar.text() == "mapping the abundances 75%"
+
+
 @pytest.mark.parametrize("then", ["told", "selected", "removed", "cleared", "closed"])
 def test_canvas_and_controls_hear_of_a_layer_in_turns_of_their_own(qtbot, make_napari_viewer, then):
     from napari.layers import Image
