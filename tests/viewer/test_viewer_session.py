@@ -343,7 +343,10 @@ def test_curves_as_a_table(tmp_path):
 def test_names_change_places_and_stay_different(session):
     from unmix.viewer.naming import give_names
 
+    said = []
+    session.endmembers_changed.connect(lambda: said.append(True))
     give_names(session, {"endmember 1": "endmember 2", "endmember 2": "endmember 1"})
+    assert said == [True], "everything that listens looks once"
     assert [pure.name for pure in session.endmembers] == ["endmember 2", "endmember 1", "endmember 3"]
     give_names(session, {"endmember 2": "soil", "endmember 1": "soil"})
     assert [pure.name for pure in session.endmembers] == ["soil", "soil 2", "endmember 3"]

@@ -63,6 +63,12 @@ def give_names(session: Any, wanted: Mapping[str, str]) -> None:
     told = numbered([*kept, *(wanted[name] for name in before if name in wanted)])
     after = dict(zip((name for name in before if name in wanted), told[len(kept) :], strict=True))
     changing = {old: new for old, new in after.items() if old != new}
+    with session.endmembers_changed.paused(lambda first, _next: first):  # said once, when all are done
+        _rename_all(session, changing)
+
+
+def _rename_all(session: Any, changing: dict[str, str]) -> None:
+    """Rename one after the other; names that are still taken wait."""
     while changing:
         taken = {pure.name for pure in session.endmembers}
         old = next((one for one, new in changing.items() if new not in taken), None)

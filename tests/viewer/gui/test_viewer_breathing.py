@@ -340,13 +340,15 @@ def test_telling_of_a_run_does_nothing_else_on_the_way(qtbot, make_napari_viewer
     qtbot.waitUntil(lambda: waiting == ["later"], timeout=WAIT_MS)
 
 
+def niceness():
+    """Return that of the thread that asks."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
+
+
 def test_a_run_gives_way_to_the_window_and_no_other_worker_does(qtbot, desk, monkeypatch):
     from napari.qt.threading import create_worker
 
     from unmix.viewer.request import Request
-
-    def niceness():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
 
     viewer, panel = desk
     viewer.add_image(np.random.default_rng(0).random((5, 16, 16)), name="cube", contrast_limits=(0, 1))
@@ -360,6 +362,18 @@ def test_a_run_gives_way_to_the_window_and_no_other_worker_does(qtbot, desk, mon
     with qtbot.waitSignal(worker.returned, timeout=WAIT_MS) as returned:
         worker.start()
     assert returned.args == [niceness()]
+
+
+def test_what_warms_up_gives_way_as_runs_do_since_its_helping_threads_stay(monkeypatch):
+    from unmix.viewer import warming
+
+    seen = []
+    monkeypatch.setattr(warming, "_runs", lambda: [lambda: seen.append((niceness(), threading.current_thread()))])
+    monkeypatch.setattr(warming, "_load_drawing", lambda: None)
+    list(warming._steps(lambda: False))
+    ((nice, thread),) = seen
+    assert nice == min(niceness() + 5 * (sys.platform == "linux"), 19)
+    assert type(thread) is threading.Thread
 
 
 def test_searches_for_garbage_are_short_while_a_run_goes_on(qtbot, desk):
