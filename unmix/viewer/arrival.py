@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QMainWindow
 
 from ..errors import UnmixError
 from .failure import Failure, answered, caught
+from .garbage import ShortSearches
 from .opening import settle
 from .pacing import Paced
 from .show import RUN_ROLES, Step, adding, showing
@@ -43,6 +44,8 @@ class Arrivals(QObject):
         self._worker: Any = None
         self._waiting: deque[tuple[str, list[LayerData]]] = deque()
         self._steps = Paced(self)
+        self._searches = searches = ShortSearches()
+        window.destroyed.connect(lambda: searches.want(False))
 
     @property
     def busy(self) -> bool:
@@ -52,6 +55,7 @@ class Arrivals(QObject):
     def open(self, file: str, read: Callable[[], list[LayerData]]) -> None:
         """Read layers in a worker, then put them into the viewer; `file` is what they are said to come from."""
         self._unread.append((file, read))
+        self._searches.want(True)
         if self._worker is None:
             self._read_next()
 
@@ -63,6 +67,10 @@ class Arrivals(QObject):
             self._worker.returned.connect(self._take)
             self._worker.finished.connect(self._read_next)
             self._worker.start()
+        self._rest()
+
+    def _rest(self) -> None:
+        self._searches.want(self.busy)
 
     def _take(self, answer: tuple[str, list[LayerData] | str] | Failure) -> None:
         file, layers = answered(answer)
@@ -71,7 +79,7 @@ class Arrivals(QObject):
             return
         self._waiting.append((file, layers))
         if not self._steps.busy:
-            self._steps.start(self._arriving())
+            self._steps.start(self._arriving(), self._rest)
 
     def _arriving(self) -> Iterator[Step]:
         while self._waiting and (viewer := self._viewer()) is not None:

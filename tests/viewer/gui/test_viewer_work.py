@@ -272,9 +272,28 @@ def test_names_from_a_library(qtbot, desk, image, library, monkeypatch):
     told = {row: ("sand", "soil", "water")[true] for true, row in enumerate(order)}
     dialog.take_button.click()
     assert dock.library.dialog is None
+    qtbot.waitUntil(lambda: not dock.library.busy, timeout=WAIT_MS)
     assert not [key for key in dock.plot.keys if key.startswith("library/")]
     assert panel.session.current.names == (told[0], "endmember 2", told[2])
     assert f"leaf | {told[0]}" in viewer.layers
+
+
+def test_what_is_under_the_mouse_goes_by_the_name_an_endmember_has_now(qtbot, desk, image):
+    viewer, panel = desk
+    source = add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    viewer.cursor.position = source.data_to_world([0, 5, 5])
+    dock.mouse.look()
+
+    def here():
+        return [dock.table.item(row, 3).text() for row in range(3)]
+
+    amounts = here()
+    assert all(amounts)
+    panel.session.rename(1, "sea")
+    qtbot.waitUntil(lambda: here() == amounts, timeout=WAIT_MS)
+    assert rows(dock)[1] == "sea"
 
 
 def test_a_spectrum_of_a_library_is_pinned(qtbot, desk, image, library, monkeypatch):
