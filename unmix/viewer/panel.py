@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QWidget
 from ..errors import UnmixError
 from ..quantity import QUANTITIES
 from .activity import stage_title
-from .docks import open_dock
+from .docks import opening_dock
 from .findings import findings
 from .finished import Finished, colours_in
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
+from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
 from .panel_pins import known_to, say_pins, show_pins
 from .recipe import Recipe
@@ -46,7 +47,7 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.runner = Runner(napari_viewer, self)
+        self.runner, self._docks = Runner(napari_viewer, self), Paced(self)
         self._layers: list[Any] = []
         self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
@@ -304,7 +305,7 @@ class UnmixPanel(PanelControls):
     # showing
 
     def _open_dock(self, name: str) -> None:
-        open_dock(self.viewer, name)
+        self._docks.start(opening_dock(self.viewer, name))
 
     def _show_findings(self) -> None:
         current = self.session.current

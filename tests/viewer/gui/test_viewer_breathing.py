@@ -376,6 +376,27 @@ def test_what_warms_up_gives_way_as_runs_do_since_its_helping_threads_stay(monke
     assert type(thread) is threading.Thread
 
 
+def test_a_dock_is_made_added_and_given_room_in_turns_of_their_own(qtbot, desk):
+    from unmix.viewer.docks import open_dock, opening_dock
+    from unmix.viewer.show import Step
+
+    viewer, panel = desk
+    viewer.add_image(np.zeros((5, 8, 8)), name="cube")
+    docks = viewer.window.dock_widgets
+    steps = opening_dock(viewer, "Spectra")
+    assert next(steps) is Step.GO_ON
+    assert "unmix spectra" not in docks
+    assert next(steps) is Step.GO_ON
+    assert "unmix spectra" in docks
+    assert list(steps) == [Step.DRAW]
+    for button in (panel.results.explore_button, panel.results.explore_button, panel.results.spectra_button):
+        button.click()
+        qtbot.wait(20)
+    qtbot.waitUntil(lambda: "unmix explore" in docks and not panel._docks.busy, timeout=WAIT_MS)
+    assert len(docks) == 3
+    assert open_dock(viewer, "Explore") is docks["unmix explore"]
+
+
 def test_searches_for_garbage_are_short_while_a_run_goes_on(qtbot, desk):
     import gc
 
@@ -413,6 +434,7 @@ def test_twenty_gigabytes_are_not_read_to_be_shown(qtbot, desk, tmp_path, monkey
     assert sum(read) < 100_000_000
     read.clear()
     panel.results.explore_button.click()
+    qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
     viewer.window.dock_widgets["unmix explore"].colour.show_button.click()
     qtbot.waitUntil(lambda: "large | false colour" in viewer.layers, timeout=WAIT_MS)
     assert len(viewer.layers["large | false colour"].data) == len(layer.data)

@@ -41,6 +41,7 @@ def run(qtbot, panel):
 def spectra(qtbot, viewer, panel):
     """Return the spectra dock, opened by its button, once it knows the image."""
     panel.results.spectra_button.click()
+    qtbot.waitUntil(lambda: "unmix spectra" in viewer.window.dock_widgets, timeout=WAIT_MS)
     dock = viewer.window.dock_widgets["unmix spectra"]
     qtbot.waitUntil(lambda: dock.view is not None, timeout=WAIT_MS)
     return dock
@@ -403,6 +404,7 @@ def test_exploring(qtbot, desk, slide):
     source = add(viewer, slide[0])
     run(qtbot, panel)
     panel.results.explore_button.click()
+    qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
     dock = viewer.window.dock_widgets["unmix explore"]
     dock.colour.show_button.click()
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
