@@ -6,16 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .active_set import solve_by_active_set
+from .block_pivoting import solve_by_pivoting, solve_dual_by_pivoting
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
-from .quadratic import (
-    DUAL_TOLERANCE,
-    solve_best_subset,
-    solve_by_active_set,
-    solve_by_pivoting,
-    solve_by_table,
-    solve_within,
-)
+from .passive_set import room_for
+from .quadratic import DUAL_TOLERANCE, solve_best_subset, solve_by_table, solve_within
 
 UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
 _ROWS = 128
@@ -24,8 +20,9 @@ _ROWS = 128
 class Programme(NamedTuple):
     """What every pixel's programme shares: E = R'Q, G = R'R, and the tables without and with sum one.
 
-    M y and M1 y + m1 are the solutions with all endmembers present, without and with sum one; `direct` where they can
-    be trusted. `most` above zero bounds the number of endmembers in a pixel; the tables must be there then.
+    M y and M1 y + m1 are the solutions with all endmembers present, without and with sum one, H = M M' and H1 = M1 M1'
+    the inverses that go with them; `direct` where they can be trusted. `most` above zero bounds the number of
+    endmembers in a pixel; the tables must be there then.
     """
 
     R: np.ndarray
@@ -33,6 +30,8 @@ class Programme(NamedTuple):
     M: np.ndarray
     M1: np.ndarray
     m1: np.ndarray
+    H: np.ndarray
+    H1: np.ndarray
     free: tuple[np.ndarray, np.ndarray]
     one: tuple[np.ndarray, np.ndarray]
     constraint: int
@@ -66,7 +65,7 @@ def abundances_of_rows(X, Q, programme, A):
                 _starting_sets(first, left[:count], codes)
                 _solve_by_tables(F, left[:count], codes, programme, f, z, rest, part)
             else:
-                _solve_without_tables(F, left[:count], first, programme, part)
+                _solve_without_tables(F, left[:count], Z, Z1, programme, part)
 
 
 @kernel
@@ -169,7 +168,8 @@ def _keep_starting_sets(F, left, codes, T, t, bounded, f, z, rest, A):
 @kernel
 def _pivot_by_tables(F, left, codes, rest, programme, f, z, A):
     """Solve the pixels at places `rest` by pivoting over the tables, or by trying all small sets."""
-    _, G, _, _, _, (T, t), (T1, t1), constraint, _, _, most = programme
+    G, (T, t), (T1, t1) = programme.G, programme.free, programme.one
+    constraint, most = programme.constraint, programme.most
     r = len(G)
     every = (1 << r) - 1
     for place in rest:
@@ -211,41 +211,48 @@ def _taken(F, place, f, a):
 def _solve_slowly(G, f, summed, z):
     """Fill `z` by the active set and return all indices; apart, so that the loop that hardly needs it stays small."""
     r = len(f)
-    solve_by_active_set(G, f, summed, z, np.empty(r), np.empty(r), np.empty(r, np.bool_), np.empty((r, r)))
+    solve_by_active_set(G, f, summed, z, room_for(r))
     return (1 << r) - 1
 
 
 @kernel
-def _solve_without_tables(F, left, Z, programme, A):
-    """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative in Z; NaN where not finite."""
-    G, constraint = programme.G, programme.constraint
-    r = len(G)
-    f, a, g, z = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
-    passive, L = np.empty(r, np.bool_), np.empty((r, r))
+def _solve_without_tables(F, left, Z, Z1, programme, A):
+    """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative; NaN where not finite."""
+    G, H, H1, constraint = programme.G, programme.H, programme.H1, programme.constraint
+    r, direct = len(G), programme.direct
+    f, start, a, room = np.empty(r), np.empty(r), np.empty(r), room_for(r)
     for place in range(len(left)):
         i = left[place]
         if not _taken(F, place, f, A[i]):
             continue
-        for k in range(r):
-            passive[k] = Z[k, i] >= 0.0
         summed = constraint == SUM_TO_ONE
+        first = Z1 if summed else Z
+        for k in range(r):
+            start[k] = first[k, i]
+            room.passive[k] = start[k] >= 0.0
         if not summed:
-            _pivot_or_search(G, f, False, programme.direct, a, g, z, passive, L)
-            total = 0.0
+            _pivot_or_search(G, f, H, start, False, direct, a, room)
+            summed = constraint == SHADE and a.sum() > 1.0
             for k in range(r):
-                total += a[k]
-            summed = constraint == SHADE and total > 1.0
+                start[k] = Z1[k, i]
         if summed:
-            _pivot_or_search(G, f, True, programme.direct, a, g, z, passive, L)
+            _pivot_or_search(G, f, H1, start, True, direct, a, room)
         for k in range(r):
             A[i, k] = a[k]
 
 
 @kernel
-def _pivot_or_search(G, f, summed, direct, a, g, z, passive, L):
-    """Fill `a` by pivoting from the `passive` set, where that settles, else by the active set."""
-    if not (direct and solve_by_pivoting(G, f, summed, a, g, z, passive, L)):
-        solve_by_active_set(G, f, summed, a, g, z, passive, L)
+def _pivot_or_search(G, f, H, start, summed, direct, a, room):
+    """Fill `a` by pivoting on the fewer of present and absent, where that settles, else by the active set."""
+    settled, present, passive = False, 0, room.passive
+    for k in range(len(f)):
+        present += passive[k]
+    if direct and 2 * present > len(f):
+        settled = solve_dual_by_pivoting(H, start, passive, a, room.g, room)
+    elif direct:
+        settled = solve_by_pivoting(G, f, summed, passive, a, room.g, room)
+    if not settled:
+        solve_by_active_set(G, f, summed, a, room)
 
 
 @kernel

@@ -109,9 +109,10 @@ class AbundanceProblem:
         rank, r = self.R.shape
         direct = self.with_all is not None and self.max_active == 0
         M, M1, m1 = self.with_all or (np.zeros((r, rank)), np.zeros((r, rank)), np.zeros(r))
+        H, H1 = M @ M.T, M1 @ M1.T
         code = CONSTRAINTS.index(self.constraint)
         return Programme(
-            self.R, self.G, M, M1, m1, self.free, self.one, code, direct, self.use_table, self.max_active
+            self.R, self.G, M, M1, m1, H, H1, self.free, self.one, code, direct, self.use_table, self.max_active
         )  # fmt: skip
 
 

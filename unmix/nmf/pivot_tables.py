@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import exact_kernel
-from .quadratic import factor_within
+from .passive_set import factor_within
 
 
 def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -40,9 +40,10 @@ def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
 def _fill(G: np.ndarray, summed: bool, T: np.ndarray, t: np.ndarray) -> None:
     """Fill in what f becomes in every set, one f at a time, and what is added to it."""
     r = len(G)
-    members, W, P, c = np.empty(r, np.int64), np.empty((r, r)), np.empty((r, r)), np.empty(r)
+    members, W, P = np.empty(r, np.int64), np.empty((r, r)), np.empty((r, r))
+    u, c = np.empty(r), np.empty(r)
     for code in range(1 << r):
-        n = _invert_within(G, code, members, W, P)
+        n = _invert_within(G, code, members, W, P, u)
         c[:] = 0.0
         if not summed:
             n = 0
@@ -54,7 +55,7 @@ def _fill(G: np.ndarray, summed: bool, T: np.ndarray, t: np.ndarray) -> None:
 
 
 @exact_kernel
-def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray, P: np.ndarray) -> int:
+def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray, P: np.ndarray, u: np.ndarray) -> int:
     """Fill P with the inverse of G within a set, zeros outside, as W'W with W the inverse of the Cholesky factor.
 
     Returns how many are in the set. The factor is made where the inverse comes to lie.
@@ -64,7 +65,7 @@ def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray,
         if (code >> i) & 1:
             members[n] = i
             n += 1
-    factor_within(G, members, 0, n, U)
+    factor_within(G, members, 0, n, U, u)
     for b in range(n):
         W[b, b] = 1.0 / U[b, b]
         for a in range(b + 1, n):

@@ -1,0 +1,122 @@
+"""The quadratic programme min |y - R a|^2 within one passive set: its Cholesky factor, its solution, its gradient."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .compiled import exact_kernel
+
+
+class Room(NamedTuple):
+    """Work space for one pixel of r endmembers, made once for many: taking memory costs as much as a small set."""
+
+    U: np.ndarray
+    members: np.ndarray
+    passive: np.ndarray
+    wrong: np.ndarray
+    lengths: np.ndarray
+    f: np.ndarray
+    z: np.ndarray
+    g: np.ndarray
+    u: np.ndarray
+    ones: np.ndarray
+
+
+@exact_kernel
+def room_for(r):
+    """Return a `Room` for r endmembers."""
+    members, passive, wrong = np.empty(r, np.int64), np.empty(r, np.bool_), np.empty(r, np.bool_)
+    lengths, f, z, g, u, ones = np.empty(r), np.empty(r), np.empty(r), np.empty(r), np.empty(r), np.empty(r)
+    return Room(np.empty((r, r)), members, passive, wrong, lengths, f, z, g, u, ones)
+
+
+@exact_kernel
+def measure(G, f, summed, lengths):
+    """Write what gradients are measured by; return the largest of f so measured.
+
+    It is the endmember's own length where its abundance may be of any size, one with the sum.
+    """
+    scale = 0.0
+    for i in range(len(f)):
+        lengths[i] = 1.0 if summed or G[i, i] <= 0.0 else np.sqrt(G[i, i])
+        scale = max(scale, abs(f[i]) / lengths[i])
+    return scale
+
+
+@exact_kernel
+def gradient(G, f, a, passive, summed, g):
+    """Write the gradient g = G a - f, and return the multiplier of the sum, zero without one."""
+    r = len(f)
+    for i in range(r):
+        g[i] = -f[i]
+    for j in range(r):
+        if a[j] != 0.0:
+            row, weight = G[j], a[j]
+            for i in range(r):
+                g[i] += weight * row[i]
+    total, members = 0.0, 0
+    if summed:
+        for i in range(r):
+            total += g[i] if passive[i] else 0.0
+            members += passive[i]
+    return -total / members if members else 0.0
+
+
+@exact_kernel
+def factor_within(G, members, known, n, U, u):
+    """Fill U with the Cholesky factor of G within n members, U'U, of which `known` columns are there already.
+
+    Returns False where the members are dependent. Innermost loops run along memory.
+    """
+    for c in range(known, n):
+        of = G[members[c]]
+        for i in range(c):
+            u[i] = of[members[i]]
+        rest = of[members[c]]
+        for i in range(c):
+            u[i] /= U[i, i]
+            for j in range(i + 1, c):
+                u[j] -= u[i] * U[i, j]
+            U[i, c] = u[i]
+            rest -= u[i] * u[i]
+        if rest <= 1e-13 * of[members[c]]:
+            return False
+        U[c, c] = np.sqrt(rest)
+    return True
+
+
+@exact_kernel
+def solve_members(f, n, summed, z, room):
+    """Write the solution within the first n members to their places in z, their factor being there."""
+    U, members, u, ones = room.U, room.members, room.u, room.ones
+    for i in range(n):
+        u[i] = f[members[i]]
+    _solve_factored(U, u, n)
+    if summed:
+        total, weight = 0.0, 0.0
+        for i in range(n):
+            ones[i] = 1.0
+        _solve_factored(U, ones, n)
+        for i in range(n):
+            total += u[i]
+            weight += ones[i]
+        for i in range(n):
+            u[i] += (1.0 - total) / weight * ones[i]
+    for i in range(n):
+        z[members[i]] = u[i]
+
+
+@exact_kernel
+def _solve_factored(U, u, n):
+    """Solve U'U x = u in place."""
+    for i in range(n):
+        u[i] /= U[i, i]
+        for j in range(i + 1, n):
+            u[j] -= u[i] * U[i, j]
+    for i in range(n - 1, -1, -1):
+        total = u[i]
+        for j in range(i + 1, n):
+            total -= U[i, j] * u[j]
+        u[i] = total / U[i, i]
