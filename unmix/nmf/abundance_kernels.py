@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .active_set import solve_by_active_set
@@ -11,33 +9,10 @@ from .block_pivoting import solve_by_pivoting, solve_dual_by_pivoting
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
 from .passive_set import room_for
+from .programme import NON_NEGATIVE, SHADE, SUM_TO_ONE, UNCONSTRAINED
 from .quadratic import DUAL_TOLERANCE, solve_best_subset, solve_by_table, solve_within
 
-UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
 _ROWS = 128
-
-
-class Programme(NamedTuple):
-    """What every pixel's programme shares: E = R'Q, G = R'R, and the tables without and with sum one.
-
-    M y and M1 y + m1 are the solutions with all endmembers present, without and with sum one, H = M M' and H1 = M1 M1'
-    the inverses that go with them; `direct` where they can be trusted. `most` above zero bounds the number of
-    endmembers in a pixel; the tables must be there then.
-    """
-
-    R: np.ndarray
-    G: np.ndarray
-    M: np.ndarray
-    M1: np.ndarray
-    m1: np.ndarray
-    H: np.ndarray
-    H1: np.ndarray
-    free: tuple[np.ndarray, np.ndarray]
-    one: tuple[np.ndarray, np.ndarray]
-    constraint: int
-    direct: bool
-    use_table: bool
-    most: int
 
 
 @kernel

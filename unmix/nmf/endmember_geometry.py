@@ -32,10 +32,7 @@ class Geometry(NamedTuple):
 
 @exact_kernel
 def geometry(E):
-    """Return the `Geometry` of finite endmembers E (r, b).
-
-    What goes into a `Programme` is in C order: numba 0.60 mixes up variants that differ in the order of a field alone.
-    """
+    """Return the `Geometry` of finite endmembers E (r, b)."""
     Q, upper = np.linalg.qr(E.T)
     R = np.ascontiguousarray(upper)
     G = np.ascontiguousarray(R.T) @ R
@@ -59,7 +56,7 @@ def geometry(E):
 @exact_kernel
 def solutions_with_all(R):
     """Return M, M1 and m1: M y is least |y - R a|, M1 y + m1 the same with sum(a) = 1."""
-    M = np.ascontiguousarray(np.linalg.pinv(R, _LEAST_SINGULAR))
+    M = _inverse_of_triangle(R) if _is_regular(R) else np.ascontiguousarray(np.linalg.pinv(R, _LEAST_SINGULAR))
     r, rank = M.shape
     along, column = np.zeros(rank), np.zeros(r)
     for i in range(r):
@@ -76,3 +73,43 @@ def solutions_with_all(R):
         for j in range(rank):
             M1[i, j] = M[i, j] - column[i] * along[j]
     return M, M1, column
+
+
+@exact_kernel
+def inverse_of(M):
+    """Return M M': the inverse of G where M is that of R."""
+    r, rank = M.shape
+    H = np.zeros((r, r))
+    for i in range(r):
+        for j in range(r):
+            for k in range(rank):
+                H[i, j] += M[i, k] * M[j, k]
+    return H
+
+
+@exact_kernel
+def _is_regular(R):
+    """Say whether no endmember lies among those before it, as far as numbers can tell."""
+    rank, r = R.shape
+    for j in range(r):
+        length = 0.0
+        for i in range(min(j + 1, rank)):
+            length += R[i, j] ** 2
+        if j >= rank or abs(R[j, j]) <= _LEAST_SINGULAR * np.sqrt(length):
+            return False
+    return True
+
+
+@exact_kernel
+def _inverse_of_triangle(R):
+    """Return the inverse of R, upper triangular, a row after the other from the last."""
+    r = len(R)
+    M = np.zeros((r, r))
+    for i in range(r - 1, -1, -1):
+        M[i, i] = 1.0
+        for k in range(i + 1, r):
+            for j in range(k, r):
+                M[i, j] -= R[i, k] * M[k, j]
+        for j in range(i, r):
+            M[i, j] /= R[i, i]
+    return M

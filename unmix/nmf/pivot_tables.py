@@ -11,6 +11,7 @@ from .compiled import exact_kernel
 from .passive_set import factor_within
 
 
+@exact_kernel
 def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return, for every passive set, the T and t that map f to z = f T + t: abundances inside the set, slacks outside.
 
@@ -19,7 +20,7 @@ def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    G : ndarray of float64, shape (r, r)
+    G : ndarray of float64, shape (r, r), in C order
         Gram matrix of the endmembers, r at most `TABLE_LIMIT`.
     summed : bool
         Whether sum(a) = 1 holds.
@@ -32,8 +33,14 @@ def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
     """
     r, width = len(G), -(-len(G) // 4) * 4
     T, t = np.zeros((1 << r, r, width)), np.zeros((1 << r, width))
-    _fill(np.ascontiguousarray(G, np.float64), summed, T, t)
+    _fill(G, summed, T, t)
     return T, t
+
+
+@exact_kernel
+def no_table() -> tuple[np.ndarray, np.ndarray]:
+    """Return what stands in the place of a table that is not needed."""
+    return np.zeros((1, 1, 1)), np.zeros((1, 1))
 
 
 @exact_kernel
