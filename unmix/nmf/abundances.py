@@ -100,38 +100,34 @@ def _tile_rows(X: np.ndarray) -> int:
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving; warn where they can hardly be told apart."""
-    from .endmember_geometry import geometry
-
-    E = _checked(E, constraint, names)
-    shape = geometry(E)
+    E, shape = _checked(E, constraint, names)
     _warn_if_alike(E, shape, constraint, names)
     return _problem(E, shape, constraint)
 
 
 def prepare_problem(E: np.ndarray, constraint: str) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving, without a word about how alike they are."""
+    return _problem(*_checked(E, constraint, None), constraint)
+
+
+def _checked(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> tuple[np.ndarray, Geometry]:
+    """Return the endmembers as float64, and their geometry; refuse what has no answer."""
     from .endmember_geometry import geometry
 
-    E = _checked(E, constraint, None)
-    return _problem(E, geometry(E), constraint)
-
-
-def _checked(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> np.ndarray:
-    """Return the endmembers as float64; refuse what has no answer."""
     if constraint not in CONSTRAINTS:
         raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(CONSTRAINTS)}.")
-    E = np.asarray(E, np.float64)
+    E = np.ascontiguousarray(E, np.float64)
     if E.ndim != 2 or 0 in E.shape:
         raise DataError(f"endmembers have shape (r, n_bands); got {E.shape}.")
-    if not np.isfinite(E).all():
+    shape = geometry(E)
+    if not shape.finite:
         raise DataError("an endmember has a value that is not finite.")
-    if constraint != "sum_to_one" and not E.all() and not (lit := E.any(axis=1)).all():
-        dark = int(np.argmin(lit))
-        label = names[dark] if names is not None else f"endmember {dark + 1}"
+    if shape.dark >= 0 and constraint != "sum_to_one":
+        label = names[shape.dark] if names is not None else f"endmember {shape.dark + 1}"
         raise DataError(
             f"{label} is zero in every band; only constraint='sum_to_one' can tell how much of it there is."
         )
-    return np.ascontiguousarray(E)
+    return E, shape
 
 
 def _problem(E: np.ndarray, shape: Geometry, constraint: str) -> AbundanceProblem:

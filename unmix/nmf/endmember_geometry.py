@@ -17,9 +17,12 @@ _LEAST_SINGULAR = 1e-10
 class Geometry(NamedTuple):
     """E' = Q R and G = R'R; the condition of G with its endmembers at one length, and the closest two by their cosine.
 
-    `least` and `most` are the ends of that spectrum; endmembers of length zero count in the condition alone.
+    `least` and `most` are the ends of that spectrum; endmembers of length zero count in the condition alone. `dark` is
+    the first that is zero in every band, -1 without one. Where E is not `finite` nothing else is known.
     """
 
+    finite: bool
+    dark: int
     Q: np.ndarray
     R: np.ndarray
     G: np.ndarray
@@ -32,9 +35,13 @@ class Geometry(NamedTuple):
 
 @exact_kernel
 def geometry(E):
-    """Return the `Geometry` of finite endmembers E (r, b)."""
-    Q, upper = np.linalg.qr(E.T)
-    R = np.ascontiguousarray(upper)
+    """Return the `Geometry` of endmembers E (r, b)."""
+    finite, dark = _values_of(E)
+    if not finite:
+        empty = np.empty((0, 0))
+        return Geometry(False, dark, empty, empty, empty, 0.0, 0.0, np.inf, (0, 0), 0.0)
+    basis, upper = np.linalg.qr(E.T)
+    Q, R = np.ascontiguousarray(basis), np.ascontiguousarray(upper)
     G = np.ascontiguousarray(R.T) @ R
     lit = np.flatnonzero(np.diag(G) > 0.0)
     cosines = np.empty((len(lit), len(lit)))
@@ -50,7 +57,21 @@ def geometry(E):
         spectrum = np.linalg.eigvalsh(cosines)
         least, most = spectrum[0], spectrum[-1]
     condition = most / least if least > 0.0 and len(lit) == len(G) else np.inf
-    return Geometry(Q, R, G, least, most, condition, closest, cosine)
+    return Geometry(True, dark, Q, R, G, least, most, condition, closest, cosine)
+
+
+@exact_kernel
+def _values_of(E):
+    """Say whether all values are finite, and which row is the first without any but zero, -1 where there is none."""
+    finite, dark = True, -1
+    for i in range(len(E)):
+        lit = False
+        for value in E[i]:
+            finite &= np.isfinite(value)
+            lit |= value != 0.0
+        if dark < 0 and not lit:
+            dark = i
+    return finite, dark
 
 
 @exact_kernel
