@@ -107,24 +107,31 @@ def _with_all(M, m, columns, n, Z):
 @kernel
 def _solve_by_tables(F, left, codes, programme, f, z, rest, A):
     """Solve pixels by the tables from F = E X' (r, n); one that is not finite is NaN in A."""
-    if programme.most > 0:
-        for place in range(len(left)):
-            rest[place] = place
-        count = len(left)
-    else:
-        T, t = programme.one if programme.constraint == SUM_TO_ONE else programme.free
-        count = _keep_starting_sets(F, left, codes, T, t, programme.constraint == SHADE, f, z, rest, A)
+    constraint, count = programme.constraint, len(left)
+    places, over = np.arange(count), np.empty(count + 1, np.int64)
+    rest[:count] = places
+    if programme.most == 0:
+        first = programme.one if constraint == SUM_TO_ONE else programme.free
+        count, n_over = _keep_starting_sets(F, places, left, codes, first, constraint == SHADE, rest, over, A)
+        if n_over > 0:
+            more, _ = _keep_starting_sets(
+                F, over[:n_over], left, codes, programme.one, False, rest[count:], places, A
+            )  # fmt: skip
+            count += more
     _pivot_by_tables(F, left, codes, rest[:count], programme, f, z, A)
 
 
 @kernel
-def _keep_starting_sets(F, left, codes, T, t, bounded, f, z, rest, A):
-    """Solve all pixels within their starting sets; write the places where that is wrong, return how many.
+def _keep_starting_sets(F, places, left, codes, table, bounded, rest, over, A):
+    """Solve the pixels at `places` within their starting sets; write and count the places where that is wrong.
 
-    Where the sum is `bounded`, one above 1 is wrong. No branch depends on a pixel: most starting sets are right.
+    Where the sum is `bounded`, one whose set is right and whose sum is above 1 goes to `over`. No branch depends on a
+    pixel: most starting sets are right.
     """
-    r, count = len(f), 0
-    for place in range(len(left)):
+    (T, t), r = table, len(F) - 2
+    f, z = np.empty(r), np.empty(r + 3)
+    count, n_over = 0, 0
+    for place in places:
         i, code, scale, total, wrong = left[place], codes[place], 0.0, 0.0, False
         for k in range(r):
             f[k] = F[k, place]
@@ -135,9 +142,10 @@ def _keep_starting_sets(F, left, codes, T, t, bounded, f, z, rest, A):
             wrong |= not z[k] >= (0.0 if inside else -DUAL_TOLERANCE * scale)
             A[i, k] = z[k] if inside else 0.0
             total += z[k] if inside else 0.0
-        rest[count] = place
-        count += wrong | (bounded & (total > 1.0))
-    return count
+        rest[count], over[n_over] = place, place
+        count += wrong
+        n_over += bounded & ~wrong & (total > 1.0)
+    return count, n_over
 
 
 @kernel
