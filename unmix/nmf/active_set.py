@@ -16,7 +16,7 @@ def solve_by_active_set(G, f, summed, a, room):
 
     The factor grows with the members; only where one leaves is it made again, from there on.
     """
-    r, members, passive, g, z = len(f), room.members, room.passive, room.g, room.z
+    r, members, passive, z = len(f), room.members, room.passive, room.z
     n, known = 0, 0
     tolerance = DUAL_TOLERANCE * measure(G, f, summed, room.lengths)
     for i in range(r):
@@ -30,17 +30,14 @@ def solve_by_active_set(G, f, summed, a, room):
         passive[best], members[0], n = True, best, 1
         a[best] = 1.0
     for _ in range(20 + 10 * r):
-        entering = _most_negative(G, f, a, passive, summed, g, room.lengths, tolerance)
+        entering = _most_negative(G, f, a, n, summed, tolerance, room)
         if entering < 0:
             return
         passive[entering], members[n], n = True, entering, n + 1
-        for inner in range(r + 1):
+        for _inner in range(r + 1):
             if not factor_within(G, members, known, n, room.U, room.u):
-                passive[entering], n = False, n - 1
-                if inner == 0:
-                    return
-                break
-            solve_members(f, n, summed, z, room)
+                return
+            solve_members(f, members, n, summed, room.U, room.u, room.ones, z)
             known = n
             if not _move_until_blocked(a, z, members, n, passive):
                 break
@@ -88,9 +85,10 @@ def _keep_passive(members, n, passive):
 
 
 @exact_kernel
-def _most_negative(G, f, a, passive, summed, g, lengths, tolerance):
-    """Return the inactive index whose gradient says it should enter, -1 where there is none."""
-    multiplier = gradient(G, f, a, passive, summed, g)
+def _most_negative(G, f, a, n, summed, tolerance, room):
+    """Return the inactive index whose gradient says it should enter the n members, -1 where there is none."""
+    g, passive, lengths = room.g, room.passive, room.lengths
+    multiplier = gradient(G, f, a, room.members, n, summed, g)
     entering, lowest = -1, -tolerance
     for i in range(len(f)):
         if not passive[i] and g[i] + multiplier < 0.0:

@@ -13,22 +13,21 @@ def solve_by_pivoting(G, f, summed, passive, a, g, room):
 
     `passive` ends as the optimal set and `g` as the gradient G a - f.
     """
-    r, lengths, wrong, z = len(f), room.lengths, room.wrong, room.z
+    r, lengths, wrong, z, members = len(f), room.lengths, room.wrong, room.z, room.members
+    U, u, ones = room.U, room.u, room.ones
     slack = DUAL_TOLERANCE * measure(G, f, summed, lengths)
     fewest, patience = r + 1, 3
     for _ in range(10 + r):
-        if not _solve_passive(G, f, passive, summed, z, room):
+        n = _solve_passive(G, f, passive, summed, members, U, u, ones, z)
+        if n < 0 or (summed and n == 0):
             return False
-        multiplier = gradient(G, f, z, passive, summed, g)
-        count, last, members = 0, 0, 0
+        multiplier = gradient(G, f, z, members, n, summed, g)
+        count, last = 0, 0
         for i in range(r):
-            members += passive[i]
             wrong[i] = (z[i] if passive[i] else g[i] + multiplier + slack * lengths[i]) < 0.0
             a[i] = max(z[i], 0.0)
             count += wrong[i]
             last = i if wrong[i] else last
-        if summed and members == 0:
-            return False
         if count == 0:
             return True
         at_once = count < fewest or patience > 0
@@ -61,15 +60,14 @@ def solve_dual_by_pivoting(H, start, passive, a, w, room):
 
 
 @exact_kernel
-def _solve_passive(G, f, passive, summed, z, room):
-    """Solve the equality problem on the passive set by Cholesky; return False where the set is dependent."""
-    n, members = 0, room.members
+def _solve_passive(G, f, passive, summed, members, U, u, ones, z):
+    """Solve the equality problem on the passive set by Cholesky; return its size, -1 where it is dependent."""
+    n = 0
     for i in range(len(f)):
         z[i] = 0.0
-        if passive[i]:
-            members[n] = i
-            n += 1
-    if not factor_within(G, members, 0, n, room.U, room.u):
-        return False
-    solve_members(f, n, summed, z, room)
-    return True
+        members[n] = i
+        n += passive[i]
+    if not factor_within(G, members, 0, n, U, u):
+        return -1
+    solve_members(f, members, n, summed, U, u, ones, z)
+    return n

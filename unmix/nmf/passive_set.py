@@ -27,7 +27,7 @@ class Room(NamedTuple):
 @exact_kernel
 def room_for(r):
     """Return a `Room` for r endmembers."""
-    members, passive, wrong = np.empty(r, np.int64), np.empty(r, np.bool_), np.empty(r, np.bool_)
+    members, passive, wrong = np.empty(r + 1, np.int64), np.empty(r, np.bool_), np.empty(r, np.bool_)
     lengths, f, z, g, u, ones = np.empty(r), np.empty(r), np.empty(r), np.empty(r), np.empty(r), np.empty(r)
     return Room(np.empty((r, r)), members, passive, wrong, lengths, f, z, g, u, ones)
 
@@ -46,22 +46,20 @@ def measure(G, f, summed, lengths):
 
 
 @exact_kernel
-def gradient(G, f, a, passive, summed, g):
-    """Write the gradient g = G a - f, and return the multiplier of the sum, zero without one."""
+def gradient(G, f, a, members, n, summed, g):
+    """Write the gradient g = G a - f, a zero but for n members; return the multiplier of the sum, zero without one."""
     r = len(f)
     for i in range(r):
         g[i] = -f[i]
-    for j in range(r):
-        if a[j] != 0.0:
-            row, weight = G[j], a[j]
-            for i in range(r):
-                g[i] += weight * row[i]
-    total, members = 0.0, 0
-    if summed:
+    for q in range(n):
+        m = members[q]
         for i in range(r):
-            total += g[i] if passive[i] else 0.0
-            members += passive[i]
-    return -total / members if members else 0.0
+            g[i] += a[m] * G[m, i]
+    total = 0.0
+    if summed:
+        for q in range(n):
+            total += g[members[q]]
+    return -total / n if summed and n > 0 else 0.0
 
 
 @exact_kernel
@@ -71,26 +69,25 @@ def factor_within(G, members, known, n, U, u):
     Returns False where the members are dependent. Innermost loops run along memory.
     """
     for c in range(known, n):
-        of = G[members[c]]
+        m = members[c]
         for i in range(c):
-            u[i] = of[members[i]]
-        rest = of[members[c]]
+            u[i] = G[m, members[i]]
+        rest = G[m, m]
         for i in range(c):
             u[i] /= U[i, i]
             for j in range(i + 1, c):
                 u[j] -= u[i] * U[i, j]
             U[i, c] = u[i]
             rest -= u[i] * u[i]
-        if rest <= 1e-13 * of[members[c]]:
+        if rest <= 1e-13 * G[m, m]:
             return False
         U[c, c] = np.sqrt(rest)
     return True
 
 
 @exact_kernel
-def solve_members(f, n, summed, z, room):
-    """Write the solution within the first n members to their places in z, their factor being there."""
-    U, members, u, ones = room.U, room.members, room.u, room.ones
+def solve_members(f, members, n, summed, U, u, ones, z):
+    """Write the solution within n members to their places in z, given their factor U; `u` and `ones` are work space."""
     for i in range(n):
         u[i] = f[members[i]]
     _solve_factored(U, u, n)
