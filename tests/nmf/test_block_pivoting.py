@@ -30,9 +30,9 @@ def test_present_and_absent_lead_to_one_optimum(r: int, seed: int, share: float,
     for on_absent in (False, True):
         passive, a, other = first.copy(), np.empty(r), np.empty(r)
         if on_absent:
-            assert solve_dual_by_pivoting(H, start, passive, a, other, room_for(r))
+            assert solve_dual_by_pivoting(H, start, passive, a, other, *room_for(r))
         else:
-            assume(solve_by_pivoting(G, f, summed, passive, a, other, room_for(r)))
+            assume(solve_by_pivoting(G, f, summed, passive, a, other, *room_for(r)))
         sets.append(passive)
         answers.append(a)
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-10)

@@ -8,7 +8,7 @@ from .active_set import solve_by_active_set
 from .block_pivoting import solve_by_pivoting, solve_dual_by_pivoting
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
-from .passive_set import room_for
+from .passive_set import GRADIENT, room_for
 from .programme import NON_NEGATIVE, SHADE, SUM_TO_ONE, UNCONSTRAINED
 from .quadratic import DUAL_TOLERANCE, solve_best_subset, solve_by_table, solve_within
 
@@ -194,7 +194,8 @@ def _taken(F, place, f, a):
 def _solve_slowly(G, f, summed, z):
     """Fill `z` by the active set and return all indices; apart, so that the loop that hardly needs it stays small."""
     r = len(f)
-    solve_by_active_set(G, f, summed, z, room_for(r))
+    members, work = room_for(r)
+    solve_by_active_set(G, f, summed, np.empty(r, np.bool_), z, members, work)
     return (1 << r) - 1
 
 
@@ -203,7 +204,8 @@ def _solve_without_tables(F, left, Z, Z1, programme, A):
     """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative; NaN where not finite."""
     G, H, H1, constraint = programme.G, programme.H, programme.H1, programme.constraint
     r, direct = len(G), programme.direct
-    f, start, a, room = np.empty(r), np.empty(r), np.empty(r), room_for(r)
+    f, start, a, passive = np.empty(r), np.empty(r), np.empty(r), np.empty(r, np.bool_)
+    members, work = room_for(r)
     for place in range(len(left)):
         i = left[place]
         if not _taken(F, place, f, A[i]):
@@ -212,30 +214,30 @@ def _solve_without_tables(F, left, Z, Z1, programme, A):
         first = Z1 if summed else Z
         for k in range(r):
             start[k] = first[k, i]
-            room.passive[k] = start[k] >= 0.0
+            passive[k] = start[k] >= 0.0
         if not summed:
-            _pivot_or_search(G, f, H, start, False, direct, a, room)
+            _pivot_or_search(G, f, H, start, False, direct, passive, a, members, work)
             summed = constraint == SHADE and a.sum() > 1.0
             for k in range(r):
                 start[k] = Z1[k, i]
         if summed:
-            _pivot_or_search(G, f, H1, start, True, direct, a, room)
+            _pivot_or_search(G, f, H1, start, True, direct, passive, a, members, work)
         for k in range(r):
             A[i, k] = a[k]
 
 
 @kernel
-def _pivot_or_search(G, f, H, start, summed, direct, a, room):
+def _pivot_or_search(G, f, H, start, summed, direct, passive, a, members, work):
     """Fill `a` by pivoting on the fewer of present and absent, where that settles, else by the active set."""
-    settled, present, passive = False, 0, room.passive
+    settled, present, other = False, 0, work[GRADIENT]
     for k in range(len(f)):
         present += passive[k]
     if direct and 2 * present > len(f):
-        settled = solve_dual_by_pivoting(H, start, passive, a, room.g, room)
+        settled = solve_dual_by_pivoting(H, start, passive, a, other, members, work)
     elif direct:
-        settled = solve_by_pivoting(G, f, summed, passive, a, room.g, room)
+        settled = solve_by_pivoting(G, f, summed, passive, a, other, members, work)
     if not settled:
-        solve_by_active_set(G, f, summed, a, room)
+        solve_by_active_set(G, f, summed, passive, a, members, work)
 
 
 @kernel

@@ -6,19 +6,20 @@ It adds one endmember after the other to a pixel: for libraries, of which few ar
 from __future__ import annotations
 
 from .compiled import exact_kernel
-from .passive_set import factor_within, gradient, measure, solve_members
+from .passive_set import FACTOR, GRADIENT, LENGTHS, PART, SOLUTION, factor_within, gradient, measure, solve_members
 from .quadratic import DUAL_TOLERANCE
 
 
 @exact_kernel
-def solve_by_active_set(G, f, summed, a, room):
+def solve_by_active_set(G, f, summed, passive, a, members, work):
     """Fill `a` by the primal active-set method.
 
-    The factor grows with the members; only where one leaves is it made again, from there on.
+    The factor grows with the members; only where one leaves is it made again, from there on. `passive` ends as the
+    optimal set; `members` and `work` are from `room_for`.
     """
-    r, members, passive, z = len(f), room.members, room.passive, room.z
+    r, U, u, z, g, lengths = len(f), work[FACTOR:], work[PART], work[SOLUTION], work[GRADIENT], work[LENGTHS]
     n, known = 0, 0
-    tolerance = DUAL_TOLERANCE * measure(G, f, summed, room.lengths)
+    tolerance = DUAL_TOLERANCE * measure(G, f, summed, lengths)
     for i in range(r):
         a[i] = 0.0
         passive[i] = False
@@ -30,14 +31,14 @@ def solve_by_active_set(G, f, summed, a, room):
         passive[best], members[0], n = True, best, 1
         a[best] = 1.0
     for _ in range(20 + 10 * r):
-        entering = _most_negative(G, f, a, n, summed, tolerance, room)
+        entering = _most_negative(g, gradient(G, f, a, members, n, summed, g), passive, lengths, tolerance)
         if entering < 0:
             return
         passive[entering], members[n], n = True, entering, n + 1
         for _inner in range(r + 1):
-            if not factor_within(G, members, known, n, room.U, room.u):
+            if not factor_within(G, members, known, n, U, u):
                 return
-            solve_members(f, members, n, summed, room.U, room.u, room.ones, z)
+            solve_members(f, members, n, summed, work, z)
             known = n
             if not _move_until_blocked(a, z, members, n, passive):
                 break
@@ -85,12 +86,10 @@ def _keep_passive(members, n, passive):
 
 
 @exact_kernel
-def _most_negative(G, f, a, n, summed, tolerance, room):
-    """Return the inactive index whose gradient says it should enter the n members, -1 where there is none."""
-    g, passive, lengths = room.g, room.passive, room.lengths
-    multiplier = gradient(G, f, a, room.members, n, summed, g)
+def _most_negative(g, multiplier, passive, lengths, tolerance):
+    """Return the inactive index whose gradient says it should enter, -1 where there is none."""
     entering, lowest = -1, -tolerance
-    for i in range(len(f)):
+    for i in range(len(g)):
         if not passive[i] and g[i] + multiplier < 0.0:
             slope = (g[i] + multiplier) / lengths[i]
             if slope < lowest:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .compiled import exact_kernel
 
-
-class Room(NamedTuple):
-    """Work space for one pixel of r endmembers, made once for many: taking memory costs as much as a small set."""
-
-    U: np.ndarray
-    members: np.ndarray
-    passive: np.ndarray
-    wrong: np.ndarray
-    lengths: np.ndarray
-    f: np.ndarray
-    z: np.ndarray
-    g: np.ndarray
-    u: np.ndarray
-    ones: np.ndarray
+LENGTHS, GRADIENT, TARGET, SOLUTION, PART, ONES, FACTOR = range(7)
+"""The rows of the work space: those of the factor come last."""
 
 
 @exact_kernel
 def room_for(r):
-    """Return a `Room` for r endmembers."""
-    members, passive, wrong = np.empty(r + 1, np.int64), np.empty(r, np.bool_), np.empty(r, np.bool_)
-    lengths, f, z, g, u, ones = np.empty(r), np.empty(r), np.empty(r), np.empty(r), np.empty(r), np.empty(r)
-    return Room(np.empty((r, r)), members, passive, wrong, lengths, f, z, g, u, ones)
+    """Return work space for one pixel of r endmembers, made once for many: places for members, and numbers in rows.
+
+    Taking memory costs as much as solving a small set, and handing on a named tuple of arrays even more.
+    """
+    return np.empty(r + 1, np.int64), np.empty((FACTOR + r, r))
 
 
 @exact_kernel
@@ -86,8 +73,9 @@ def factor_within(G, members, known, n, U, u):
 
 
 @exact_kernel
-def solve_members(f, members, n, summed, U, u, ones, z):
-    """Write the solution within n members to their places in z, given their factor U; `u` and `ones` are work space."""
+def solve_members(f, members, n, summed, work, z):
+    """Write the solution within n members to their places in z; their factor is in the work space."""
+    U, u, ones = work[FACTOR:], work[PART], work[ONES]
     for i in range(n):
         u[i] = f[members[i]]
     _solve_factored(U, u, n)

@@ -20,7 +20,8 @@ def poisson_rows(X, E, valid, A):
     r = len(E)
     x, m, before = np.empty(b), np.empty(b), np.empty(b)
     a, z, d, f = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
-    G, room = np.empty((r, r)), room_for(r)
+    G, passive = np.empty((r, r)), np.empty(r, np.bool_)
+    members, work = room_for(r)
     total = E.sum()
     n_missed = 0
     for i in range(n):
@@ -40,7 +41,7 @@ def poisson_rows(X, E, valid, A):
         reached = False
         for _ in range(_MOST_STEPS):
             _newton(x, m, E, G, f)
-            solve_by_active_set(G, f, False, z, room)
+            solve_by_active_set(G, f, False, passive, z, members, work)
             value, moved = _towards(x, a, z, d, E, m, before, least, value)
             if moved <= _TOLERANCE * a.sum():
                 reached = True
