@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
+from numba.core.environment import Environment
 
 from unmix.nmf.compiled_files import VariantFiles
 from unmix.nmf.kernels import dot_rows
@@ -47,7 +50,7 @@ def write_inner(folder: Path, factor: int = 2, shift: int = 10) -> None:
 
 
 def forget() -> None:
-    for name in ("inner_of_test", "outer_of_test"):
+    for name in ("inner_of_test", "other_of_test", "outer_of_test"):
         sys.modules.pop(name, None)
 
 
@@ -103,3 +106,18 @@ def test_a_file_cut_short_by_a_crash_is_compiled_anew(folder: Path) -> None:
     variants(folder)[0].write_bytes(b"")
     assert fresh(folder).outer(np.ones(3)) == 12
     assert variants(folder)[0].stat().st_size > 0
+
+
+def test_what_was_compiled_with_a_module_that_is_gone_is_compiled_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.ones(3)
+    assert fresh(folder).outer(values) == 12
+    (folder / "inner_of_test.py").unlink()
+    (folder / "other_of_test.py").write_text(INNER.format(factor=3, shift=10))
+    outer = folder / "outer_of_test.py"
+    stamp = outer.stat()
+    outer.write_text(OUTER.replace("inner_of_test", "other_of_test"))
+    os.utime(outer, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    monkeypatch.setattr(Environment, "_memo", WeakValueDictionary())  # a new process remembers no modules
+    assert fresh(folder).outer(values) == 13

@@ -113,9 +113,10 @@ def test_table_pivoting_and_active_set_agree(r: int, constraint: str) -> None:
     E = endmembers_of_condition(r, 25, 100, r)
     X = mixtures(E, 300, 0.02, r)
     problem = abundance_problem(E, constraint)
-    assert problem.use_table
-    by_pivoting = dataclasses.replace(problem, use_table=False).solve(X)
-    by_active_set = dataclasses.replace(problem, use_table=False, with_all=None).solve(X)
+    assert problem.programme.use_table
+    without = problem.programme._replace(use_table=False)
+    by_pivoting = dataclasses.replace(problem, programme=without).solve(X)
+    by_active_set = dataclasses.replace(problem, programme=without._replace(direct=False)).solve(X)
     np.testing.assert_allclose(problem.solve(X), by_pivoting, atol=1e-9)
     np.testing.assert_allclose(problem.solve(X), by_active_set, atol=1e-9)
 

@@ -149,7 +149,9 @@ def _where(valid: np.ndarray, clear: ClearCells) -> tuple[np.ndarray, ...]:
 def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> LightTables | None:
     """Return the tables of 8-bit transmitted light in three bands and two or three stains, or None for all else."""
     plain = rule.quantity == "brightfield" and rule.n_bands == len(rule.good) == 3 and dtype == np.uint8
-    if not (plain and problem.constraint == "non_negative" and len(problem.E) in (2, 3) and problem.use_table):
+    if not (
+        plain and problem.constraint == "non_negative" and len(problem.E) in (2, 3) and problem.programme.use_table
+    ):
         return None
     G = problem.E @ problem.E.T
     if (G < 0).any() or np.linalg.cond(G) > _CONDITION_LIMIT[len(G)] or rule.white_point is None:

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from .active_set import solve_by_active_set
+from .block_pivoting import solve_by_pivoting, solve_dual_by_pivoting
 from .compiled import kernel
 from .kernels import dot_rows, subtract_mixtures
-from .quadratic import (
-    DUAL_TOLERANCE,
-    solve_best_subset,
-    solve_by_active_set,
-    solve_by_pivoting,
-    solve_by_table,
-    solve_within,
-)
+from .passive_set import GRADIENT, room_for
+from .programme import NON_NEGATIVE, SHADE, SUM_TO_ONE, UNCONSTRAINED
+from .quadratic import DUAL_TOLERANCE, solve_best_subset, solve_by_table, solve_within
 
-UNCONSTRAINED, NON_NEGATIVE, SUM_TO_ONE, SHADE = 0, 1, 2, 3
 _ROWS = 128
-
-
-class Programme(NamedTuple):
-    """What every pixel's programme shares: E = R'Q, G = R'R, and the tables without and with sum one.
-
-    M y and M1 y + m1 are the solutions with all endmembers present, without and with sum one; `direct` where they can
-    be trusted. `most` above zero bounds the number of endmembers in a pixel; the tables must be there then.
-    """
-
-    R: np.ndarray
-    G: np.ndarray
-    M: np.ndarray
-    M1: np.ndarray
-    m1: np.ndarray
-    free: tuple[np.ndarray, np.ndarray]
-    one: tuple[np.ndarray, np.ndarray]
-    constraint: int
-    direct: bool
-    use_table: bool
-    most: int
 
 
 @kernel
@@ -66,7 +40,7 @@ def abundances_of_rows(X, Q, programme, A):
                 _starting_sets(first, left[:count], codes)
                 _solve_by_tables(F, left[:count], codes, programme, f, z, rest, part)
             else:
-                _solve_without_tables(F, left[:count], first, programme, part)
+                _solve_without_tables(F, left[:count], Z, Z1, programme, part)
 
 
 @kernel
@@ -133,24 +107,31 @@ def _with_all(M, m, columns, n, Z):
 @kernel
 def _solve_by_tables(F, left, codes, programme, f, z, rest, A):
     """Solve pixels by the tables from F = E X' (r, n); one that is not finite is NaN in A."""
-    if programme.most > 0:
-        for place in range(len(left)):
-            rest[place] = place
-        count = len(left)
-    else:
-        T, t = programme.one if programme.constraint == SUM_TO_ONE else programme.free
-        count = _keep_starting_sets(F, left, codes, T, t, programme.constraint == SHADE, f, z, rest, A)
+    constraint, count = programme.constraint, len(left)
+    places, over = np.arange(count), np.empty(count + 1, np.int64)
+    rest[:count] = places
+    if programme.most == 0:
+        first = programme.one if constraint == SUM_TO_ONE else programme.free
+        count, n_over = _keep_starting_sets(F, places, left, codes, first, constraint == SHADE, rest, over, A)
+        if n_over > 0:
+            more, _ = _keep_starting_sets(
+                F, over[:n_over], left, codes, programme.one, False, rest[count:], places, A
+            )  # fmt: skip
+            count += more
     _pivot_by_tables(F, left, codes, rest[:count], programme, f, z, A)
 
 
 @kernel
-def _keep_starting_sets(F, left, codes, T, t, bounded, f, z, rest, A):
-    """Solve all pixels within their starting sets; write the places where that is wrong, return how many.
+def _keep_starting_sets(F, places, left, codes, table, bounded, rest, over, A):
+    """Solve the pixels at `places` within their starting sets; write and count the places where that is wrong.
 
-    Where the sum is `bounded`, one above 1 is wrong. No branch depends on a pixel: most starting sets are right.
+    Where the sum is `bounded`, one whose set is right and whose sum is above 1 goes to `over`. No branch depends on a
+    pixel: most starting sets are right.
     """
-    r, count = len(f), 0
-    for place in range(len(left)):
+    (T, t), r = table, len(F) - 2
+    f, z = np.empty(r), np.empty(r + 3)
+    count, n_over = 0, 0
+    for place in places:
         i, code, scale, total, wrong = left[place], codes[place], 0.0, 0.0, False
         for k in range(r):
             f[k] = F[k, place]
@@ -161,15 +142,17 @@ def _keep_starting_sets(F, left, codes, T, t, bounded, f, z, rest, A):
             wrong |= not z[k] >= (0.0 if inside else -DUAL_TOLERANCE * scale)
             A[i, k] = z[k] if inside else 0.0
             total += z[k] if inside else 0.0
-        rest[count] = place
-        count += wrong | (bounded & (total > 1.0))
-    return count
+        rest[count], over[n_over] = place, place
+        count += wrong
+        n_over += bounded & ~wrong & (total > 1.0)
+    return count, n_over
 
 
 @kernel
 def _pivot_by_tables(F, left, codes, rest, programme, f, z, A):
     """Solve the pixels at places `rest` by pivoting over the tables, or by trying all small sets."""
-    _, G, _, _, _, (T, t), (T1, t1), constraint, _, _, most = programme
+    G, (T, t), (T1, t1) = programme.G, programme.free, programme.one
+    constraint, most = programme.constraint, programme.most
     r = len(G)
     every = (1 << r) - 1
     for place in rest:
@@ -211,41 +194,50 @@ def _taken(F, place, f, a):
 def _solve_slowly(G, f, summed, z):
     """Fill `z` by the active set and return all indices; apart, so that the loop that hardly needs it stays small."""
     r = len(f)
-    solve_by_active_set(G, f, summed, z, np.empty(r), np.empty(r), np.empty(r, np.bool_), np.empty((r, r)))
+    members, work = room_for(r)
+    solve_by_active_set(G, f, summed, np.empty(r, np.bool_), z, members, work)
     return (1 << r) - 1
 
 
 @kernel
-def _solve_without_tables(F, left, Z, programme, A):
-    """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative in Z; NaN where not finite."""
-    G, constraint = programme.G, programme.constraint
-    r = len(G)
-    f, a, g, z = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
-    passive, L = np.empty(r, np.bool_), np.empty((r, r))
+def _solve_without_tables(F, left, Z, Z1, programme, A):
+    """Solve pixels from F = E X' (r, n), each from the endmembers that were not negative; NaN where not finite."""
+    G, H, H1, constraint = programme.G, programme.H, programme.H1, programme.constraint
+    r, direct = len(G), programme.direct
+    f, start, a, passive = np.empty(r), np.empty(r), np.empty(r), np.empty(r, np.bool_)
+    members, work = room_for(r)
     for place in range(len(left)):
         i = left[place]
         if not _taken(F, place, f, A[i]):
             continue
-        for k in range(r):
-            passive[k] = Z[k, i] >= 0.0
         summed = constraint == SUM_TO_ONE
+        first = Z1 if summed else Z
+        for k in range(r):
+            start[k] = first[k, i]
+            passive[k] = start[k] >= 0.0
         if not summed:
-            _pivot_or_search(G, f, False, programme.direct, a, g, z, passive, L)
-            total = 0.0
+            _pivot_or_search(G, f, H, start, False, direct, passive, a, members, work)
+            summed = constraint == SHADE and a.sum() > 1.0
             for k in range(r):
-                total += a[k]
-            summed = constraint == SHADE and total > 1.0
+                start[k] = Z1[k, i]
         if summed:
-            _pivot_or_search(G, f, True, programme.direct, a, g, z, passive, L)
+            _pivot_or_search(G, f, H1, start, True, direct, passive, a, members, work)
         for k in range(r):
             A[i, k] = a[k]
 
 
 @kernel
-def _pivot_or_search(G, f, summed, direct, a, g, z, passive, L):
-    """Fill `a` by pivoting from the `passive` set, where that settles, else by the active set."""
-    if not (direct and solve_by_pivoting(G, f, summed, a, g, z, passive, L)):
-        solve_by_active_set(G, f, summed, a, g, z, passive, L)
+def _pivot_or_search(G, f, H, start, summed, direct, passive, a, members, work):
+    """Fill `a` by pivoting on the fewer of present and absent, where that settles, else by the active set."""
+    settled, present, other = False, 0, work[GRADIENT]
+    for k in range(len(f)):
+        present += passive[k]
+    if direct and 2 * present > len(f):
+        settled = solve_dual_by_pivoting(H, start, passive, a, other, members, work)
+    elif direct:
+        settled = solve_by_pivoting(G, f, summed, passive, a, other, members, work)
+    if not settled:
+        solve_by_active_set(G, f, summed, passive, a, members, work)
 
 
 @kernel

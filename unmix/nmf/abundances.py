@@ -22,8 +22,8 @@ from ..errors import DataError, OptionError, warn
 from .threads import over_rows, thread_count
 
 if TYPE_CHECKING:
-    from .abundance_kernels import Programme
     from .endmember_geometry import Geometry
+    from .programme import Programme
 
 CONSTRAINTS = ("unconstrained", "non_negative", "sum_to_one", "shade")
 """The names, in the order of the numbers that the kernels know them by."""
@@ -41,10 +41,6 @@ _LEAST_WORK = 125_000
 """Rows times the square of their endmembers that are worth handing to a thread."""
 
 
-Table = tuple[np.ndarray, np.ndarray]
-"""T and t of `pivot_table`."""
-
-
 @dataclass(frozen=True)
 class AbundanceProblem:
     """Everything about E and the constraint that every pixel shares; small, so that block tasks can carry it."""
@@ -52,20 +48,14 @@ class AbundanceProblem:
     E: np.ndarray
     constraint: str
     Q: np.ndarray
-    R: np.ndarray
-    G: np.ndarray
-    with_all: tuple[np.ndarray, np.ndarray, np.ndarray] | None
-    free: Table
-    one: Table
-    use_table: bool
-    max_active: int = 0
+    programme: Programme
 
     def solve(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
         """Return the abundances (n, r) of the rows of X (n, b), in the dtype of X; NaN rows stay NaN."""
         from .abundance_kernels import abundances_of_rows
 
         A = np.empty((len(X), len(self.E)), X.dtype)
-        Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self._programme
+        Q, programme = np.ascontiguousarray(self.Q.T, X.dtype), self.programme
         least = max(1, _LEAST_WORK // max(100, len(self.E) ** 2))
         over_rows(lambda rows: abundances_of_rows(X[rows], Q, programme, A[rows]), len(X), threads, least)
         return A
@@ -80,7 +70,7 @@ class AbundanceProblem:
 
         A = np.empty((len(X), len(self.E)), X.dtype)
         residual, squares = np.empty(len(X), X.dtype), np.empty(len(X), X.dtype)
-        solve_tiles(X, valid, *self._matrices(X), self._programme, _tile_rows(X), A, residual, squares)
+        solve_tiles(X, valid, *self._matrices(X), self.programme, _tile_rows(X), A, residual, squares)
         return A, residual, squares
 
     def fill_maps(
@@ -93,7 +83,7 @@ class AbundanceProblem:
         """
         from .abundance_kernels import map_tiles
 
-        sums = map_tiles(X, valid, *self._matrices(X), self._programme, _tile_rows(X), divided, maps)
+        sums = map_tiles(X, valid, *self._matrices(X), self.programme, _tile_rows(X), divided, maps)
         return float(sums[0]), float(sums[1]), int(sums[2]), int(sums[3])
 
     def _matrices(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,18 +91,6 @@ class AbundanceProblem:
         from .kernels import padded_endmembers
 
         return padded_endmembers(self.E, X.dtype), np.ascontiguousarray(self.Q.T, X.dtype)
-
-    @property
-    def _programme(self) -> Programme:
-        from .abundance_kernels import Programme
-
-        rank, r = self.R.shape
-        direct = self.with_all is not None and self.max_active == 0
-        M, M1, m1 = self.with_all or (np.zeros((r, rank)), np.zeros((r, rank)), np.zeros(r))
-        code = CONSTRAINTS.index(self.constraint)
-        return Programme(
-            self.R, self.G, M, M1, m1, self.free, self.one, code, direct, self.use_table, self.max_active
-        )  # fmt: skip
 
 
 def _tile_rows(X: np.ndarray) -> int:
@@ -122,66 +100,49 @@ def _tile_rows(X: np.ndarray) -> int:
 
 def abundance_problem(E: np.ndarray, constraint: str, names: Sequence[str] | None = None) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving; warn where they can hardly be told apart."""
-    from .endmember_geometry import geometry
-
-    E = _checked(E, constraint, names)
-    shape = geometry(E)
+    E, shape = _checked(E, constraint, names)
     _warn_if_alike(E, shape, constraint, names)
     return _problem(E, shape, constraint)
 
 
 def prepare_problem(E: np.ndarray, constraint: str) -> AbundanceProblem:
     """Prepare the endmembers E (r, b) for solving, without a word about how alike they are."""
+    return _problem(*_checked(E, constraint, None), constraint)
+
+
+def _checked(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> tuple[np.ndarray, Geometry]:
+    """Return the endmembers as float64, and their geometry; refuse what has no answer."""
     from .endmember_geometry import geometry
 
-    E = _checked(E, constraint, None)
-    return _problem(E, geometry(E), constraint)
-
-
-def _checked(E: np.ndarray, constraint: str, names: Sequence[str] | None) -> np.ndarray:
-    """Return the endmembers as float64; refuse what has no answer."""
     if constraint not in CONSTRAINTS:
         raise OptionError(f"constraint={constraint!r} is not known. Use one of {', '.join(CONSTRAINTS)}.")
-    E = np.asarray(E, np.float64)
+    E = np.ascontiguousarray(E, np.float64)
     if E.ndim != 2 or 0 in E.shape:
         raise DataError(f"endmembers have shape (r, n_bands); got {E.shape}.")
-    if not np.isfinite(E).all():
+    shape = geometry(E)
+    if not shape.finite:
         raise DataError("an endmember has a value that is not finite.")
-    if not E.any(axis=1).all() and constraint != "sum_to_one":
-        dark = int(np.flatnonzero(~E.any(axis=1))[0])
-        label = names[dark] if names is not None else f"endmember {dark + 1}"
+    if shape.dark >= 0 and constraint != "sum_to_one":
+        label = names[shape.dark] if names is not None else f"endmember {shape.dark + 1}"
         raise DataError(
             f"{label} is zero in every band; only constraint='sum_to_one' can tell how much of it there is."
         )
-    return np.ascontiguousarray(E)
+    return E, shape
 
 
 def _problem(E: np.ndarray, shape: Geometry, constraint: str) -> AbundanceProblem:
-    from .endmember_geometry import solutions_with_all
+    from .programme import programme_for
     from .quadratic import TABLE_LIMIT
 
     G = shape.G
     if shape.condition > _RIDGE_CONDITION:
         size = np.diag(G)
         G = G + _RIDGE * np.diag(np.where(size > 0, size, size.mean() or 1.0))
-    use_table = len(E) <= TABLE_LIMIT and shape.condition <= _TABLE_CONDITION
-    pivoting = len(E) <= _PIVOT_LIMIT and shape.condition <= _TABLE_CONDITION
-    direct = constraint == "unconstrained" or pivoting
-    with_all = solutions_with_all(shape.R) if direct else None
-    return AbundanceProblem(
-        E, constraint, shape.Q, shape.R, G, with_all, *tables_for(G, constraint, use_table), use_table
-    )
-
-
-def tables_for(G: np.ndarray, constraint: str, use_table: bool) -> tuple[Table, Table]:
-    """Return the tables without and with sum one, as far as the constraint needs them."""
-    from .pivot_tables import pivot_table
-
-    none = (np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    use_table = use_table and constraint != "unconstrained"
-    free = pivot_table(G, summed=False) if use_table and constraint != "sum_to_one" else none
-    one = pivot_table(G, summed=True) if use_table and constraint != "non_negative" else none
-    return free, one
+    apart = shape.condition <= _TABLE_CONDITION
+    use_table = apart and len(E) <= TABLE_LIMIT and constraint != "unconstrained"
+    direct = constraint == "unconstrained" or (apart and len(E) <= _PIVOT_LIMIT)
+    code = CONSTRAINTS.index(constraint)
+    return AbundanceProblem(E, constraint, shape.Q, programme_for(shape.R, G, code, direct, use_table))
 
 
 def solve_abundances(
@@ -250,10 +211,11 @@ def _bounded(problem: AbundanceProblem, max_active: int) -> AbundanceProblem:
         raise OptionError(f"max_active={max_active!r} is not a whole number of at least 1.")
     if problem.constraint == "unconstrained":
         raise OptionError("max_active= needs a constraint that abundances are not negative.")
-    if not problem.use_table or r > _SUBSET_LIMIT:
+    if not problem.programme.use_table or r > _SUBSET_LIMIT:
         few = f"at most {_SUBSET_LIMIT} that can be told apart"
         raise OptionError(f"max_active= tries every set of endmembers: {few}, not {r}.")
-    return replace(problem, max_active=int(min(max_active, r)))
+    programme = problem.programme._replace(most=int(min(max_active, r)), direct=False)
+    return replace(problem, programme=programme)
 
 
 def as_matrix(X: ArrayLike, name: str) -> np.ndarray:

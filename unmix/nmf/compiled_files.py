@@ -26,7 +26,7 @@ class VariantFiles(IndexDataCacheFile):
         """Return what was compiled for these types from these sources, or None."""
         try:
             sources, variant = self._load_data(self._name(key))
-        except (OSError, EOFError):
+        except (OSError, EOFError, ImportError, AttributeError):  # also where a module or kernel it names is gone
             return None
         return variant if sources == self._sources() else None
 

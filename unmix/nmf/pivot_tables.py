@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import exact_kernel
-from .quadratic import factor_within
+from .passive_set import factor_within
 
 
+@exact_kernel
 def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return, for every passive set, the T and t that map f to z = f T + t: abundances inside the set, slacks outside.
 
@@ -19,7 +20,7 @@ def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    G : ndarray of float64, shape (r, r)
+    G : ndarray of float64, shape (r, r), in C order
         Gram matrix of the endmembers, r at most `TABLE_LIMIT`.
     summed : bool
         Whether sum(a) = 1 holds.
@@ -32,17 +33,24 @@ def pivot_table(G: np.ndarray, summed: bool) -> tuple[np.ndarray, np.ndarray]:
     """
     r, width = len(G), -(-len(G) // 4) * 4
     T, t = np.zeros((1 << r, r, width)), np.zeros((1 << r, width))
-    _fill(np.ascontiguousarray(G, np.float64), summed, T, t)
+    _fill(G, summed, T, t)
     return T, t
+
+
+@exact_kernel
+def no_table() -> tuple[np.ndarray, np.ndarray]:
+    """Return what stands in the place of a table that is not needed."""
+    return np.zeros((1, 1, 1)), np.zeros((1, 1))
 
 
 @exact_kernel
 def _fill(G: np.ndarray, summed: bool, T: np.ndarray, t: np.ndarray) -> None:
     """Fill in what f becomes in every set, one f at a time, and what is added to it."""
     r = len(G)
-    members, W, P, c = np.empty(r, np.int64), np.empty((r, r)), np.empty((r, r)), np.empty(r)
+    members, W, P = np.empty(r, np.int64), np.empty((r, r)), np.empty((r, r))
+    u, c = np.empty(r), np.empty(r)
     for code in range(1 << r):
-        n = _invert_within(G, code, members, W, P)
+        n = _invert_within(G, code, members, W, P, u)
         c[:] = 0.0
         if not summed:
             n = 0
@@ -54,7 +62,7 @@ def _fill(G: np.ndarray, summed: bool, T: np.ndarray, t: np.ndarray) -> None:
 
 
 @exact_kernel
-def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray, P: np.ndarray) -> int:
+def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray, P: np.ndarray, u: np.ndarray) -> int:
     """Fill P with the inverse of G within a set, zeros outside, as W'W with W the inverse of the Cholesky factor.
 
     Returns how many are in the set. The factor is made where the inverse comes to lie.
@@ -64,7 +72,7 @@ def _invert_within(G: np.ndarray, code: int, members: np.ndarray, W: np.ndarray,
         if (code >> i) & 1:
             members[n] = i
             n += 1
-    factor_within(G, members, 0, n, U)
+    factor_within(G, members, 0, n, U, u)
     for b in range(n):
         W[b, b] = 1.0 / U[b, b]
         for a in range(b + 1, n):

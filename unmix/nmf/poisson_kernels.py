@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .active_set import solve_by_active_set
 from .compiled import exact_kernel
-from .quadratic import solve_by_active_set
+from .passive_set import room_for
 
 _TOLERANCE = 1e-7
 _MOST_STEPS, _MOST_HALVINGS = 100, 40
@@ -19,8 +20,8 @@ def poisson_rows(X, E, valid, A):
     r = len(E)
     x, m, before = np.empty(b), np.empty(b), np.empty(b)
     a, z, d, f = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
-    G, L = np.empty((r, r)), np.empty((r, r))
-    g, work, passive = np.empty(r), np.empty(r + 3), np.empty(r, np.bool_)
+    G, passive = np.empty((r, r)), np.empty(r, np.bool_)
+    members, work = room_for(r)
     total = E.sum()
     n_missed = 0
     for i in range(n):
@@ -40,7 +41,7 @@ def poisson_rows(X, E, valid, A):
         reached = False
         for _ in range(_MOST_STEPS):
             _newton(x, m, E, G, f)
-            solve_by_active_set(G, f, False, z, g, work, passive, L)
+            solve_by_active_set(G, f, False, passive, z, members, work)
             value, moved = _towards(x, a, z, d, E, m, before, least, value)
             if moved <= _TOLERANCE * a.sum():
                 reached = True

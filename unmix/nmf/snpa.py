@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .abundances import AbundanceProblem, as_matrix, tables_for
+from .abundances import AbundanceProblem, as_matrix
 from .anchors import require_rank_possible
 from .signal_coordinates import first_largest, linear_coordinates, moments_of, successive_points
 
@@ -102,10 +102,11 @@ def _to_hull(problem: AbundanceProblem, Y: np.ndarray) -> np.ndarray:
 
 def _mixing_problem(E: np.ndarray) -> AbundanceProblem:
     """Return the programme with sum at most one; anchors that are nearly alike are no cause for a warning here."""
+    from .programme import SHADE, programme_for
     from .quadratic import TABLE_LIMIT
 
     G = E @ E.T
     norms = np.sqrt(np.diag(G))
     use_table = len(E) <= TABLE_LIMIT and bool(np.linalg.cond(G / np.outer(norms, norms)) <= _TABLE_CONDITION)
     Q, R = np.eye(E.shape[1]), np.ascontiguousarray(E.T)
-    return AbundanceProblem(E, "shade", Q, R, G, None, *tables_for(G, "shade", use_table), use_table)
+    return AbundanceProblem(E, "shade", Q, programme_for(R, G, SHADE, False, use_table))

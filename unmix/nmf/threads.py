@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,7 +53,7 @@ def each(work: Callable[[Item], T], items: Iterable[Item], threads: int) -> list
 
 
 def side_by_side(work: Callable[[Item], T], items: Sequence[Item], threads: int) -> list[T]:
-    """Return ``work(item)`` of every item, in order. The caller works too: another thread takes a millisecond to wake.
+    """Return ``work(item)`` of every item, in order. The caller works too: another thread takes time to wake.
 
     After an error no further item is begun.
     """
@@ -71,25 +71,58 @@ def side_by_side(work: Callable[[Item], T], items: Sequence[Item], threads: int)
                 failed.set()
                 raise
 
-    running = [_pool().submit(take_turns) for _ in range(others)]
+    helps = [_Help(take_turns) for _ in range(others)]
+    for one in helps:
+        _requests().put(one)
     try:
         take_turns()
     finally:
-        late = [other for other in running if not other.cancel()]
-        wait(late)
-    for other in late:
-        other.result()
+        ends = [one.end() for one in helps]
+    for error in ends:
+        if error is not None:
+            raise error
     return [results[place] for place in range(len(items))]
 
 
+class _Help:
+    """A call that another thread makes, unless it is called off before: what a future would be, for 0.1 ms less."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._taken = threading.Lock()
+        self._outcome: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def begin(self) -> None:
+        """Make the call, if it was not called off."""
+        if self._taken.acquire(blocking=False):
+            try:
+                self._work()
+            except BaseException as error:
+                self._outcome.put(error)
+            else:
+                self._outcome.put(None)
+
+    def end(self) -> BaseException | None:
+        """Call it off where it has not begun, else wait for its end; return its error."""
+        return None if self._taken.acquire(blocking=False) else self._outcome.get()
+
+
 @lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    """Return the threads that help; they stay, as starting one takes as long as 10,000 pixels."""
-    return ThreadPoolExecutor(thread_count(None), thread_name_prefix="unmix")
+def _requests() -> SimpleQueue[_Help]:
+    """Return where the threads that help wait; they stay, as starting one takes as long as 10,000 pixels."""
+    requests: SimpleQueue[_Help] = SimpleQueue()
+
+    def serve() -> None:
+        while True:
+            requests.get().begin()
+
+    for _ in range(thread_count(None)):
+        threading.Thread(target=serve, name="unmix", daemon=True).start()
+    return requests
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_requests.cache_clear)
 
 
 class _Limit:
