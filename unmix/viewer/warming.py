@@ -72,8 +72,9 @@ def _steps(busy: Callable[[], bool]) -> Iterator[None]:
     """Load what draws labels and curves, then do a small run of every kind, one at a step."""
     _load_drawing()
     yield
-    for dock in ("spectra_dock", "explore_dock"):
-        import_module(f".{dock}", __package__)
+    for module in ("spectra_dock", "explore_dock", "arrival"):
+        import_module(f".{module}", __package__)
+    import_module("h5py")  # a file is looked into before it is opened
     yield
     for run in _runs():
         while busy():
