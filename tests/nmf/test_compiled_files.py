@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
+from numba.core import config
 from numba.core.environment import Environment
 
 from unmix.nmf.compiled_files import VariantFiles
@@ -38,6 +39,7 @@ def outer(values):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(config, "CACHE_DIR", "")  # beside the sources, whatever the environment says
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # sources of one second and size would share a bytecode file
     (tmp_path / "outer_of_test.py").write_text(OUTER)
     write_inner(tmp_path)
