@@ -180,8 +180,8 @@ def _tail_mean(angle: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
     nearly = len(angle) // _LONGEST_TAIL
     tail = angle <= np.partition(angle, nearly)[nearly]
     if weight[tail].sum() > share:  # what is sorted need not be all
-        angle, weight = angle[tail], weight[tail]
-    order = np.argsort(angle, kind="stable")
+        angle, weight = angle.compress(tail), weight.compress(tail)
+    order = np.argsort(angle)
     angle, weight = angle[order], weight[order]
     n = max(1, int(np.searchsorted(np.cumsum(weight), share)))
     return float(np.average(angle[:n], weights=weight[:n])), n

@@ -26,7 +26,7 @@ from ..writers.slide_plan import keep_ready, planned_pyramid
 from ..writers.slide_pyramid import PER_CONCENTRATION, TilePyramid
 from .glass import Glass
 
-_BLOCK, _LEAST_TILE = 1024, 256
+_BLOCK, _LEAST_TILE = 1024, 512
 _WALKED = 2048
 _STRIP_VALUES = 1 << 15
 
