@@ -124,6 +124,7 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     """Shoot the spectra dock: two regions drawn, one endmember pinned, the mouse on the image; then a library."""
     viewer = photographer.viewer
     panel.results.spectra_button.click()
+    until(lambda: "unmix spectra" in viewer.window.dock_widgets)
     dock = viewer.window.dock_widgets["unmix spectra"]
     until(lambda: dock.view is not None)
     source = panel.session.source
@@ -198,6 +199,7 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     """Shoot the four pages of the explore dock."""
     viewer = photographer.viewer
     panel.results.explore_button.click()
+    until(lambda: "unmix explore" in viewer.window.dock_widgets)
     dock = viewer.window.dock_widgets["unmix explore"]
     maps = panel.session.current.result["abundances"].values
     height, width = maps.shape[1:]

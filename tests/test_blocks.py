@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -20,6 +21,7 @@ from unmix.blocks import (
     blocks_of,
     blocks_within,
     default_sample_size,
+    for_blocks,
     lazy_array,
     load_block,
     map_blocks,
@@ -281,3 +283,17 @@ def test_blocks_in_work_keep_within_a_quarter_of_the_budget(budget: int, threads
     assert blocks[-1].rows.stop == 600
     largest = max(block.shape[0] for block in blocks) * 50 * 100 * 4
     assert largest <= max(4_000_000, budget // (4 * threads))
+
+
+def test_as_many_threads_as_processors_from_whichever_thread() -> None:
+    from dask.system import CPU_COUNT
+
+    def threads_of_a_walk() -> set[int]:
+        used = set[int]()
+        everywhere = [Block(slice(k, k + 1), slice(0, 1)) for k in range(6 * CPU_COUNT + 24)]
+        for_blocks(lambda _block: (used.add(threading.get_ident()), time.sleep(0.002)), everywhere)
+        return used
+
+    with ThreadPoolExecutor(1) as pool:
+        walks = [threads_of_a_walk(), pool.submit(threads_of_a_walk).result()]
+    assert all(1 <= len(used) <= CPU_COUNT for used in walks)

@@ -156,6 +156,8 @@ def for_blocks(
     progress: Progress | None = None,
 ) -> list[T]:
     """Call ``function(block)`` on every block, by threads, each with one BLAS thread; return the answers in order."""
+    from dask import config
+    from dask.system import CPU_COUNT
     from dask.threaded import get as by_threads
 
     lock, done = threading.Lock(), 0
@@ -176,6 +178,8 @@ def for_blocks(
             return [call(0)]
         keys = [("block", k) for k in range(len(blocks))]
         graph = {key: (call, key[1]) for key in keys}  # by hand: Dask's own `delayed` costs six times as much a task
+        # said aloud: outside the main thread Dask begins four threads more than there are processors
+        threads = threads or config.get("num_workers", CPU_COUNT)
         return list(by_threads(graph, keys, num_workers=threads))
 
 

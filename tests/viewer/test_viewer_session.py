@@ -341,14 +341,22 @@ def test_curves_as_a_table(tmp_path):
 
 
 def test_names_change_places_and_stay_different(session):
-    from unmix.viewer.naming import give_names
+    from unmix.viewer.naming import giving_names
 
-    give_names(session, {"endmember 1": "endmember 2", "endmember 2": "endmember 1"})
+    def give_names(session, wanted):
+        return len(list(giving_names(session, wanted)))
+
+    assert give_names(session, {"endmember 1": "endmember 2", "endmember 2": "endmember 1"}) == 3, "one steps aside"
     assert [pure.name for pure in session.endmembers] == ["endmember 2", "endmember 1", "endmember 3"]
     give_names(session, {"endmember 2": "soil", "endmember 1": "soil"})
     assert [pure.name for pure in session.endmembers] == ["soil", "soil 2", "endmember 3"]
     give_names(session, {"soil": "endmember 3"})
     assert session.current.names == ("endmember 3 2", "soil 2", "endmember 3")
+    steps = giving_names(session, {"soil 2": "mud", "endmember 3": "sand"})
+    next(steps)
+    session.delete(2)  # by the user, between two steps
+    assert not list(steps)[1:]
+    assert [pure.name for pure in session.endmembers] == ["endmember 3 2", "mud"]
 
 
 def test_curves_as_a_figure(tmp_path):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from qtpy.QtCore import Qt
+
+from .show import Step
 
 _HEIGHT = 270
 _AREAS = {"Spectra": "bottom", "Explore": "right"}
 
 
 def open_dock(viewer: Any, name: str) -> Any:
-    """Open a dock of unmix, or bring the open one to the front; return its widget.
+    """Open a dock of unmix at once, or bring the open one to the front; return its widget. See `opening_dock`."""
+    deque(opening_dock(viewer, name), maxlen=0)
+    return _docked(viewer, name)
+
+
+def opening_dock(viewer: Any, name: str) -> Iterator[Step]:
+    """Open a dock of unmix a step at a time, or bring the open one to the front.
 
     Parameters
     ----------
@@ -20,17 +30,24 @@ def open_dock(viewer: Any, name: str) -> Any:
     name : {'Spectra', 'Explore'}
         Which dock.
     """
-    titles = (f"unmix {name.lower()}", f"{name} (unmix)")
-    docked = next((one for title, one in viewer.window.dock_widgets.items() if title in titles), None)
+    docked = _docked(viewer, name)
     if docked is not None:
         raise_dock(docked)
-        return docked
+        return
     widget = _widget(viewer, name)
+    yield Step.GO_ON
     dock = viewer.window.add_dock_widget(widget, name=f"unmix {name.lower()}", area=_AREAS[name], tabify=True)
+    yield Step.GO_ON
     if _AREAS[name] == "bottom":
         _give_room(dock)
     dock.raise_()
-    return widget
+    yield Step.DRAW
+
+
+def _docked(viewer: Any, name: str) -> Any:
+    """Return the widget of a dock that is open, opened by us or by napari's menu; None where it is not."""
+    titles = (f"unmix {name.lower()}", f"{name} (unmix)")
+    return next((one for title, one in viewer.window.dock_widgets.items() if title in titles), None)
 
 
 def _give_room(dock: Any) -> None:

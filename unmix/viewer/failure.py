@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .own_thread import Once
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -20,11 +22,12 @@ class Failure:
 
 
 def caught(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Return what does the same `work` and returns a `Failure` where it raises."""
+    """Return what does the same `work`, once and in a thread of its own, and returns a `Failure` where it raises."""
+    once = Once(work)
 
     def call() -> Any:
         try:
-            return work()
+            return once()
         except Exception as error:  # whatever it is, it is raised again where the answer is taken
             return Failure(error)
 

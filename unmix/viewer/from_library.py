@@ -19,7 +19,8 @@ from ..readers.libraries import read_library
 from .curves import Curve
 from .latest import Latest
 from .names_dialog import NamesDialog
-from .naming import give_names, proposals, scaled_to
+from .naming import giving_names, proposals, scaled_to
+from .pacing import Paced
 
 _KINDS = "Spectral libraries (*.csv *.tsv *.txt *.asc *.sli *.hdr *.mat *.npz);;All files (*)"
 _KEY = "library/"
@@ -42,12 +43,12 @@ class FromLibrary(QObject):
         self.dock = dock
         self.dialog: NamesDialog | None = None
         self.comparison: LibraryComparison | None = None
-        self._worker = Latest(self)
+        self._worker, self._naming = Latest(self), Paced(self)
 
     @property
     def busy(self) -> bool:
-        """Whether a library is being read."""
-        return self._worker.busy
+        """Whether a library is being read, or its names are being given."""
+        return self._worker.busy or self._naming.busy
 
     def ask(self, *_: Any) -> None:
         """Ask for the file of a library and compare the endmembers with it."""
@@ -118,7 +119,7 @@ class FromLibrary(QObject):
 
     def _name(self, wanted: dict[str, str]) -> None:
         self.close()
-        give_names(self.dock.session, wanted)
+        self._naming.start(giving_names(self.dock.session, wanted))
 
     def _pin(self, row: int) -> None:
         """Add a spectrum of the library as a pinned endmember."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 
@@ -48,7 +48,7 @@ class Insertion:
         """Tell the next widget."""
         if self._waiting:
             widget, inserted = self._waiting.popleft(), self._layers.events.inserted
-            with _deaf(inserted, lambda listener: listener is not widget):
+            with _deaf(inserted, lambda listener: listener is not widget), _placeless_unseen():
                 inserted(index=self._layers.index(self._layer), value=self._layer)
 
     def finish(self) -> None:
@@ -66,6 +66,13 @@ def widgets_of(layers: Any) -> Iterable[Any]:
     """Return the widgets that hear of a layer that is inserted, in the order in which they are told."""
     listeners = (listener for listener, _ in _listening(layers.events.inserted))
     return {id(one): one for one in listeners if hasattr(one, "setUpdatesEnabled")}.values()
+
+
+def _placeless_unseen() -> AbstractContextManager[Any]:
+    """Return a context in which no widget comes up before it has a place; there is one to tell, and so there is Qt."""
+    from .placeless import PlacelessUnseen
+
+    return PlacelessUnseen()
 
 
 def _listening(emitter: Any) -> Iterator[tuple[Any, Any]]:

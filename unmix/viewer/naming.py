@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..library_names import NAMING_ANGLE, LibraryComparison
 from ..materials.library import numbered
+from .show import Step
 
 _MOST_CANDIDATES = 8
 
@@ -48,8 +49,8 @@ def proposals(comparison: LibraryComparison) -> list[Proposal]:
     return found
 
 
-def give_names(session: Any, wanted: Mapping[str, str]) -> None:
-    """Rename endmembers of a session, all at once; a name that comes up twice, or that another one keeps, is numbered.
+def giving_names(session: Any, wanted: Mapping[str, str]) -> Iterator[Step]:
+    """Rename endmembers of a session, one at each step; a name that comes up twice, or that another keeps, is numbered.
 
     Parameters
     ----------
@@ -71,12 +72,16 @@ def give_names(session: Any, wanted: Mapping[str, str]) -> None:
             aside = numbered([*taken, old])[-1]
             _rename(session, old, aside)
             changing[aside] = changing.pop(old)
-            continue
-        _rename(session, old, changing.pop(old))
+        else:
+            _rename(session, old, changing.pop(old))
+        yield Step.DRAW
 
 
 def _rename(session: Any, old: str, new: str) -> None:
-    session.rename([pure.name for pure in session.endmembers].index(old), new)
+    """Rename an endmember, if it is still there: the user may have deleted it between two steps."""
+    names = [pure.name for pure in session.endmembers]
+    if old in names:
+        session.rename(names.index(old), new)
 
 
 def scaled_to(spectrum: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from qtpy import QtCore
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from .show import Step
@@ -122,9 +122,9 @@ class Drawing(QObject):
 
     def _draw_canvas(self) -> None:
         """Draw the canvas at once, before anything else can hold it again."""
-        canvas = self._window().centralWidget()
-        canvas.setUpdatesEnabled(True)
-        canvas.repaint()
+        window = self._window()
+        window.centralWidget().setUpdatesEnabled(True)
+        QCoreApplication.sendPostedEvents(window, QEvent.Type.UpdateRequest)
         self._docks.start()
 
     def _draw_docks(self) -> None:

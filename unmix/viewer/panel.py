@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QWidget
 from ..errors import UnmixError
 from ..quantity import QUANTITIES
 from .activity import stage_title
-from .docks import open_dock
+from .docks import opening_dock
 from .findings import findings
 from .finished import Finished, colours_in
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
+from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
 from .panel_pins import known_to, say_pins, show_pins
 from .recipe import Recipe
@@ -46,7 +47,7 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.runner = Runner(napari_viewer, self)
+        self.runner, self._docks = Runner(napari_viewer, self), Paced(self)
         self._layers: list[Any] = []
         self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
@@ -304,7 +305,7 @@ class UnmixPanel(PanelControls):
     # showing
 
     def _open_dock(self, name: str) -> None:
-        open_dock(self.viewer, name)
+        self._docks.start(opening_dock(self.viewer, name))
 
     def _show_findings(self) -> None:
         current = self.session.current
@@ -322,9 +323,11 @@ class UnmixPanel(PanelControls):
         say_pins(self)
 
     def _show_progress(self, stage: str, done: int, total: int) -> None:
+        self.progress_bar.setUpdatesEnabled(False)  # else the whole window is drawn at once, for each of these
         self.progress_bar.setRange(0, total)
         self.progress_bar.setValue(done)
         self.progress_bar.setFormat(f"{stage_title(stage)} %p%")
+        self.progress_bar.setUpdatesEnabled(True)
 
     def _show_running(self) -> None:
         """Let only those controls work that make sense now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .claims import is_claimed, is_result
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .sources import LayerData
 
 PathOrPaths = str | Sequence[str]
+
+_NOTHING: list[Any] = [(None,)]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
@@ -42,17 +44,32 @@ def open_layers(path: PathOrPaths) -> list[LayerData]:
     Returns
     -------
     list of (data, keywords, type)
-        One layer an image, lazy where its reader is; the maps of a result.
+        One layer an image, lazy where its reader is; the maps of a result. Where a user opens them by hand, in a
+        window, napari's word for nothing: they are read in a worker and arrive one at a turn of the event loop.
 
     Raises
     ------
     ReadError
         A file is damaged or does not hold an image.
     """
+    from napari import current_viewer
+
     from .opening import settle
 
     paths = [path] if isinstance(path, str) else list(path)
-    return settle([layer for one in paths for layer in _layers_of(Path(one))])
+
+    def read() -> list[LayerData]:
+        return [layer for one in paths for layer in _layers_of(Path(one))]
+
+    viewer = current_viewer()
+    if viewer is not None:
+        from .arrival import arrivals_of
+
+        arrivals = arrivals_of(viewer)
+        if arrivals is not None:
+            arrivals.open(paths[0], read)
+            return _NOTHING
+    return settle(read())
 
 
 def _layers_of(path: Path) -> list[LayerData]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import uuid
 import warnings
@@ -19,13 +17,11 @@ from .failure import Failure
 from .finished import Finished
 from .layers import Shown, growing_layers, result_layers
 from .overview import Overview
+from .own_thread import Once, give_way
 from .recipe import recipe_of
 from .request import Request
 from .show import warm_up
 from .sources import LayerData
-
-_BEHIND = 5
-"""How much nicer than the window's thread those are that compute: it is to have a processor whenever it wants one."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class Run:
         self._colours = dict(colours or {})
         self._overview: Overview | None = None
         self._lock = threading.Lock()
-        self._worker: Any = create_worker(self, _start_thread=False)
+        self._worker: Any = create_worker(Once(self), _start_thread=False)
         self._worker.returned.connect(returned)
         self._worker.finished.connect(ended)
 
@@ -114,16 +110,8 @@ class Run:
         return Shown(source.name, source.identity, self.run_id, self.request.params(), self._colours)
 
     def __call__(self) -> Finished | Refused | Failure | None:
-        """Do the work in a thread of its own: the worker's is used again, and would stay behind the window."""
-        answers: list[Finished | Refused | Failure | None] = []
-        thread = threading.Thread(target=lambda: answers.append(self._answer()), daemon=True)
-        thread.start()
-        thread.join()
-        return answers[0]
-
-    def _answer(self) -> Finished | Refused | Failure | None:
-        """Do the work, and say how it ended."""
-        _give_way()
+        """Do the work, and say how it ended; in a thread of its own, as the worker's would stay behind the window."""
+        give_way()
         try:
             return self._finish()
         except Cancelled:
@@ -146,10 +134,3 @@ class Run:
         warm_up(layers)
         notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UnmixWarning))
         return Finished(source.identity, source.name, self.run_id, recipe, result, layers, tuple(notes))
-
-
-def _give_way() -> None:
-    """Let the window go first, from this thread and those it starts; on Linux each thread has a niceness of its own."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _BEHIND)

@@ -139,12 +139,13 @@ class Runner(QObject):
     def _tell(self, run: Run) -> None:
         """Say how far the run is, now and then: the whole window is composed anew for every change of a bar.
 
-        A run is told of in the activity dock where it takes long enough to be looked for there.
+        A run is told of in the activity dock where it takes long enough to be looked for there; napari runs the whole
+        event loop while it makes a line of it, so that nothing else should be waiting then.
         """
         self.progressed.emit(run.stage, run.done, run.total)
         if self._activity is not None:
             self._activity.show(run.stage, run.done, run.total)
-        elif time.monotonic() > self._began + _SOON_OVER_S:
+        elif time.monotonic() > self._began + _SOON_OVER_S and not self._steps.busy:
             self._activity = Activity(f"Unmixing {run.request.source.name}")
 
     def _paint(self, run: Run) -> None:

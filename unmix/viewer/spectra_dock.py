@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,9 +140,14 @@ class SpectraDock(SpectraControls):
         if isinstance(view, str):
             show_error(view)
             return
-        self.view = view
+        self.view = self._as_called_now(view)
         self._bands()
         self.regions.again()
+
+    def _as_called_now(self, view: SpectralView) -> SpectralView:
+        """Return a view of the run that calls its endmembers as the user does by now."""
+        run = self.session.current
+        return view if run is None or len(run.names) != len(view.names) else replace(view, names=run.names)
 
     def _bands(self) -> None:
         """Say what the bands are, from the image or, without one, from the run."""
@@ -203,6 +209,8 @@ class SpectraDock(SpectraControls):
         self.draw_curves()
 
     def _on_endmembers(self) -> None:
+        if self.view is not None:
+            self.view = self._as_called_now(self.view)
         self.table.refresh()
         menu: Any = self.replace_button.menu()
         menu.clear()

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,7 @@ from qtpy.QtCore import QObject, QTimer
 from ..pipeline import separate_stains, unmix
 from ..rank import estimate_rank
 from .layers import Shown, result_layers
+from .own_thread import give_way, in_own_thread
 from .show import warm_up
 
 _BEGUN: list[bool] = []
@@ -80,10 +82,16 @@ def _steps(busy: Callable[[], bool]) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                run()
+                in_own_thread(partial(_behind_window, run))
             except RuntimeError:  # a program that ends begins no more threads; what is wrong else, a real run will say
                 return
         yield
+
+
+def _behind_window(run: Callable[[], object]) -> None:
+    """Do a run as those of users are done: the threads that help are begun by the first, and stay."""
+    give_way()
+    run()
 
 
 def _set_up_units() -> None:

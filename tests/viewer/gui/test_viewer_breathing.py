@@ -115,6 +115,99 @@ def test_layer_and_canvas_take_turns(qtbot, make_napari_viewer):
     assert order[:10] == ["a", "drawn", "b", "drawn", "c", "d", "drawn", "e", "drawn", "done"]
 
 
+def seen_events(*kinds):
+    """Return an event filter of the application and what it has seen of some kinds: (kind, who), the latest last."""
+    from qtpy.QtCore import QObject
+
+    seen = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched, event):  # noqa: N802
+            if event.type() in kinds:
+                seen.append((event.type(), watched))
+            return False
+
+    return Watch(), seen
+
+
+def levels(name):
+    """Return an image of two levels."""
+    from napari.layers import Image
+
+    return Image([np.ones((16, 16)), np.ones((8, 8))], name=name, multiscale=True, contrast_limits=(0, 1))
+
+
+def test_a_layer_comes_without_windows_of_its_own_and_with_two_drawings(qtbot, make_napari_viewer):
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication, QLabel
+
+    from unmix.viewer.pacing import Paced
+    from unmix.viewer.show import inserting
+
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((8, 8)), name="below")
+    window = viewer.window._qt_window
+    qtbot.waitUntil(lambda: viewer.window._qt_viewer.canvas._scene_canvas is not None, timeout=WAIT_MS)
+    qtbot.wait(100)
+    watch, seen = seen_events(QEvent.Type.Expose, QEvent.Type.UpdateRequest)
+    paced = Paced(window)
+    QApplication.instance().installEventFilter(watch)
+    paced.start(inserting(viewer.layers, 1, levels("above")))
+    qtbot.waitUntil(lambda: not paced.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(window.centralWidget().updatesEnabled, timeout=WAIT_MS)
+    QApplication.instance().removeEventFilter(watch)
+    assert "above" in viewer.layers
+    assert not [who for kind, who in seen if kind == QEvent.Type.Expose], "something lay over the window"
+    drawn = [who for kind, who in seen if kind == QEvent.Type.UpdateRequest]
+    assert drawn
+    assert all(who is window for who in drawn), drawn
+    viewer.layers.selection.active = viewer.layers["above"]
+    labels = [label for label in window.findChildren(QLabel) if label.text() == "resolution:"]
+    qtbot.waitUntil(lambda: any(label.isVisible() for label in labels), timeout=WAIT_MS)
+
+
+def test_a_placeless_label_is_seen_once_it_has_a_place(qtbot):
+    from qtpy.QtWidgets import QLabel, QWidget
+
+    from unmix.viewer.placeless import PlacelessUnseen
+
+    place = QWidget()
+    qtbot.addWidget(place)
+    place.show()
+    with PlacelessUnseen():
+        label = QLabel("resolution:")
+        label.show()
+        assert not label.windowHandle().isExposed()
+        assert not label.windowHandle().isVisible()
+        label.setParent(place)
+        label.show()
+    assert label.isVisible()
+    other = QLabel("later")
+    qtbot.addWidget(other)
+    other.show()
+    qtbot.waitUntil(lambda: other.windowHandle().isVisible(), timeout=WAIT_MS)
+
+
+def test_telling_how_far_a_run_is_draws_nothing_at_once(qtbot, make_napari_viewer, plugin):
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication
+
+    viewer = make_napari_viewer(show=True)
+    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    qtbot.wait(100)
+    panel.progress_bar.show()
+    qtbot.wait(100)
+    assert panel.progress_bar.isVisible()
+    watch, seen = seen_events(QEvent.Type.UpdateRequest)
+    QApplication.instance().installEventFilter(watch)
+    panel.runner.progressed.emit("abundances", 3, 4)
+    at_once = list(seen)
+    qtbot.waitUntil(lambda: bool(seen), timeout=WAIT_MS)
+    QApplication.instance().removeEventFilter(watch)
+    assert at_once == []
+    assert panel.progress_bar.text() == "mapping the abundances 75%"
+
+
 @pytest.mark.parametrize("then", ["told", "selected", "removed", "cleared", "closed"])
 def test_canvas_and_controls_hear_of_a_layer_in_turns_of_their_own(qtbot, make_napari_viewer, then):
     from napari.layers import Image
@@ -250,13 +343,15 @@ def test_telling_of_a_run_does_nothing_else_on_the_way(qtbot, make_napari_viewer
     qtbot.waitUntil(lambda: waiting == ["later"], timeout=WAIT_MS)
 
 
+def niceness():
+    """Return that of the thread that asks."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
+
+
 def test_a_run_gives_way_to_the_window_and_no_other_worker_does(qtbot, desk, monkeypatch):
     from napari.qt.threading import create_worker
 
     from unmix.viewer.request import Request
-
-    def niceness():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
 
     viewer, panel = desk
     viewer.add_image(np.random.default_rng(0).random((5, 16, 16)), name="cube", contrast_limits=(0, 1))
@@ -270,6 +365,39 @@ def test_a_run_gives_way_to_the_window_and_no_other_worker_does(qtbot, desk, mon
     with qtbot.waitSignal(worker.returned, timeout=WAIT_MS) as returned:
         worker.start()
     assert returned.args == [niceness()]
+
+
+def test_what_warms_up_gives_way_as_runs_do_since_its_helping_threads_stay(monkeypatch):
+    from unmix.viewer import warming
+
+    seen = []
+    monkeypatch.setattr(warming, "_runs", lambda: [lambda: seen.append((niceness(), threading.current_thread()))])
+    monkeypatch.setattr(warming, "_load_drawing", lambda: None)
+    list(warming._steps(lambda: False))
+    ((nice, thread),) = seen
+    assert nice == min(niceness() + 5 * (sys.platform == "linux"), 19)
+    assert type(thread) is threading.Thread
+
+
+def test_a_dock_is_made_added_and_given_room_in_turns_of_their_own(qtbot, desk):
+    from unmix.viewer.docks import open_dock, opening_dock
+    from unmix.viewer.show import Step
+
+    viewer, panel = desk
+    viewer.add_image(np.zeros((5, 8, 8)), name="cube")
+    docks = viewer.window.dock_widgets
+    steps = opening_dock(viewer, "Spectra")
+    assert next(steps) is Step.GO_ON
+    assert "unmix spectra" not in docks
+    assert next(steps) is Step.GO_ON
+    assert "unmix spectra" in docks
+    assert list(steps) == [Step.DRAW]
+    for button in (panel.results.explore_button, panel.results.explore_button, panel.results.spectra_button):
+        button.click()
+        qtbot.wait(20)
+    qtbot.waitUntil(lambda: "unmix explore" in docks and not panel._docks.busy, timeout=WAIT_MS)
+    assert len(docks) == 3
+    assert open_dock(viewer, "Explore") is docks["unmix explore"]
 
 
 def test_searches_for_garbage_are_short_while_a_run_goes_on(qtbot, desk):
@@ -309,6 +437,7 @@ def test_twenty_gigabytes_are_not_read_to_be_shown(qtbot, desk, tmp_path, monkey
     assert sum(read) < 100_000_000
     read.clear()
     panel.results.explore_button.click()
+    qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
     viewer.window.dock_widgets["unmix explore"].colour.show_button.click()
     qtbot.waitUntil(lambda: "large | false colour" in viewer.layers, timeout=WAIT_MS)
     assert len(viewer.layers["large | false colour"].data) == len(layer.data)

@@ -211,3 +211,17 @@ def test_an_error_nobody_foresaw_leaves_the_panel_ready(qtbot, desk, image, monk
     assert [str(error) for _, error, _ in seen] == ["a bug"]
     assert panel.run_button.isEnabled()
     assert [layer.name for layer in viewer.layers] == ["leaf"]
+
+
+def test_nothing_holds_what_a_run_held_once_it_is_shown(qtbot, desk, image):
+    import gc
+    import weakref
+
+    viewer, panel, spectra, _ = desk
+    add(viewer, image, suggested_endmembers=3)
+    panel.run_button.click()
+    run = weakref.ref(panel.runner.runs[0])
+    settled(qtbot, panel, spectra)
+    qtbot.waitUntil(lambda: not panel.runner.runs, timeout=WAIT_MS)
+    gc.collect()
+    assert run() is None

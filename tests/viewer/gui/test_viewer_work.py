@@ -41,6 +41,7 @@ def run(qtbot, panel):
 def spectra(qtbot, viewer, panel):
     """Return the spectra dock, opened by its button, once it knows the image."""
     panel.results.spectra_button.click()
+    qtbot.waitUntil(lambda: "unmix spectra" in viewer.window.dock_widgets, timeout=WAIT_MS)
     dock = viewer.window.dock_widgets["unmix spectra"]
     qtbot.waitUntil(lambda: dock.view is not None, timeout=WAIT_MS)
     return dock
@@ -272,9 +273,28 @@ def test_names_from_a_library(qtbot, desk, image, library, monkeypatch):
     told = {row: ("sand", "soil", "water")[true] for true, row in enumerate(order)}
     dialog.take_button.click()
     assert dock.library.dialog is None
+    qtbot.waitUntil(lambda: not dock.library.busy, timeout=WAIT_MS)
     assert not [key for key in dock.plot.keys if key.startswith("library/")]
     assert panel.session.current.names == (told[0], "endmember 2", told[2])
     assert f"leaf | {told[0]}" in viewer.layers
+
+
+def test_what_is_under_the_mouse_goes_by_the_name_an_endmember_has_now(qtbot, desk, image):
+    viewer, panel = desk
+    source = add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    dock = spectra(qtbot, viewer, panel)
+    viewer.cursor.position = source.data_to_world([0, 5, 5])
+    dock.mouse.look()
+
+    def here():
+        return [dock.table.item(row, 3).text() for row in range(3)]
+
+    amounts = here()
+    assert all(amounts)
+    panel.session.rename(1, "sea")
+    qtbot.waitUntil(lambda: here() == amounts, timeout=WAIT_MS)
+    assert rows(dock)[1] == "sea"
 
 
 def test_a_spectrum_of_a_library_is_pinned(qtbot, desk, image, library, monkeypatch):
@@ -384,6 +404,7 @@ def test_exploring(qtbot, desk, slide):
     source = add(viewer, slide[0])
     run(qtbot, panel)
     panel.results.explore_button.click()
+    qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
     dock = viewer.window.dock_widgets["unmix explore"]
     dock.colour.show_button.click()
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
