@@ -111,12 +111,13 @@ def slide_problem(r: int) -> tuple[Additive, np.ndarray]:
 
 
 @pytest.mark.parametrize("r", [2, 3])
-def test_tables_of_light_solve_what_the_exact_solver_solves(r: int) -> None:
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tables_of_light_solve_what_the_exact_solver_solves(r: int, dtype: type) -> None:
     rule, E = slide_problem(r)
     problem = abundance_problem(E, "non_negative")
-    tables = light_tables(rule, problem, np.dtype(np.uint8))
+    tables = light_tables(rule, problem, np.dtype(dtype))
     assert tables is not None
-    values = np.random.default_rng(0).integers(0, 256, (60, 70, 3)).astype(np.uint8)
+    values = np.random.default_rng(0).integers(0, 256, (60, 70, 3)).astype(dtype)
     valid, clear = np.ones((60, 70), bool), np.zeros((60, 70), bool)
     valid[3], clear[:, 5] = False, True
     cells = ClearCells(clear[:1], np.zeros(60, np.int64), np.arange(70))
@@ -152,10 +153,11 @@ def assert_sums_are_those_of(
     np.testing.assert_allclose(into[2], numbers.max((1, 2)), atol=1)
 
 
-def test_tables_are_for_8_bit_light_only() -> None:
+def test_tables_are_for_light_in_whole_numbers_only() -> None:
     rule, E = slide_problem(2)
     problem = abundance_problem(E, "non_negative")
-    assert light_tables(rule, problem, np.dtype(np.uint16)) is None
+    for dtype in (np.float32, np.int16, np.dtype(np.uint16).newbyteorder()):
+        assert light_tables(rule, problem, np.dtype(dtype)) is None
     assert light_tables(rule, abundance_problem(E, "sum_to_one"), np.dtype(np.uint8)) is None
     assert light_tables(Additive("reflectance", np.arange(3), 3), problem, np.dtype(np.uint8)) is None
 

@@ -140,6 +140,45 @@ def test_a_slide_that_changed_is_not_read_any_more(slide: Path, result: xr.Datas
         found["abundances"][:, :64, :64].compute()
 
 
+def decoded_tiles(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[int, int, int, int], int]]:
+    """Return a list that fills with the page (its size) and the number of every tile that is decoded from now on."""
+    from unmix.readers.tiff_segments import Segments
+
+    seen: list[tuple[tuple[int, int, int, int], int]] = []
+    decode = Segments.pixels
+
+    def counted(self: Segments, file: Any, number: int, file_size: int) -> np.ndarray | None:
+        seen.append((self.shape, number))
+        return decode(self, file, number, file_size)
+
+    monkeypatch.setattr(Segments, "pixels", counted)
+    return seen
+
+
+def test_tiles_of_glass_are_not_decoded_and_others_once(
+    slide: Path, result: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = decoded_tiles(monkeypatch)
+    maps = result["abundances"].compute(scheduler="synchronous").values
+    tiles = [number for shape, number in decoded if shape[1:3] == (SIZE, SIZE)]
+    assert len(tiles) == len(set(tiles))
+    seen = maps.max(axis=0).reshape(SIZE // TILE, TILE, SIZE // TILE, TILE).max((1, 3)).ravel() > 0
+    assert set(np.flatnonzero(seen)) <= set(tiles)
+    assert len(tiles) < seen.size
+
+
+def test_an_ordinary_image_of_a_file_is_decoded_once(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a share of the budget holds it; the numbers are those of the image that is read again for every pass."""
+    image = unmix.read(slide, region=(0, 0, 960, 960))
+    decoded = decoded_tiles(monkeypatch)
+    once = unmix.separate_stains(image)
+    assert sorted(number for _, number in decoded) == sorted(8 * y + x for y in range(4) for x in range(4))
+    again = unmix.separate_stains(image, memory=0.02)
+    assert len(decoded) > 3 * 16
+    for name in ("endmembers", "abundances", "residual"):
+        np.testing.assert_array_equal(once[name].values, again[name].values)
+
+
 def test_an_ordinary_image_is_judged_as_ever(slide: Path, small_is_large: None) -> None:
     assert judging.judge_slide(unmix.read(slide)) is not None
     assert judging.judge_slide(unmix.read(slide, region=(0, 0, 900, 900))) is None

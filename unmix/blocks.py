@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
@@ -217,13 +218,27 @@ class WindowReader:
 
 def window_reader(image: xr.DataArray, block: Block) -> WindowReader | None:
     """Return what reads one block of a file, None where the image is in memory or was changed since it was read."""
+    reader_of = _window_readers(image)
+    return None if reader_of is None else reader_of(block)
+
+
+def _window_readers(image: xr.DataArray) -> Callable[[Block], WindowReader] | None:
+    """Return what makes the readers of blocks of a file; what there is to know of the image is looked up once."""
     valid = image.coords["valid"].data
     source, rule = source_of(image.data), usable_pixels(valid)
     if source is None or (rule is None and hasattr(valid, "dask")):
         return None
     if rule is None:
-        return WindowReader(source, block, None, valid[block.window])
-    return WindowReader(source, block, rule.within(block.window), None)
+        return lambda block: WindowReader(source, block, None, valid[block.window])
+    return lambda block: WindowReader(source, block, rule.within(block.window), None)
+
+
+def block_loader(image: xr.DataArray) -> Callable[[Block], tuple[np.ndarray, np.ndarray]]:
+    """Return what loads blocks of an image, as `load_block` does; for many small ones."""
+    reader_of = _window_readers(image)
+    if reader_of is None:
+        return partial(load_block, image)
+    return lambda block: reader_of(block).read()
 
 
 def load_block(image: xr.DataArray, block: Block) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Progress
+from .blocks import Block, Progress, map_blocks
+from .engines import current_cluster
 from .errors import OptionError, warn
 from .image import DIMS, as_image, check_image
 from .light.additive import Additive, additive_rule
@@ -20,8 +21,11 @@ from .options import Options
 from .readers import read
 from .result import Endmembers
 from .sampling import sample_pixels
+from .scratch import memory_budget
 from .slides.glass import Glass
 from .slides.judging import Judged, judge_slide
+
+_SHARE_OF_BUDGET = 8
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,30 @@ def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress
     image = with_mask(image if options.clouds == "keep" else without_clouds(image), mask)
     _say_what_was_guessed(image)
     slide = judge_slide(image, threads=options.threads, progress=progress) if mask is None else None
+    if slide is None and _is_decoded_once(image, options):
+        image = _in_memory(image, options.threads, progress)
     judged = image if slide is None else slide.image
     sample, _ = sample_pixels(judged, threads=options.threads, progress=progress)
     require_valid(len(sample), image)
     rule, notes = additive_rule(image, sample if slide is None else slide.overview, options)
     refuse_fill_values(sample, rule.good, image.attrs["quantity"])
     return Prepared(image, rule, sample, options, notes | ({} if slide is None else slide.notes), slide)
+
+
+def _is_decoded_once(image: xr.DataArray, options: Options) -> bool:
+    """Return whether an image of a file is read into memory first: stains sample it twice before they map it."""
+    small = image.nbytes <= memory_budget(options.memory) // _SHARE_OF_BUDGET
+    return options.method == "stains" and image.chunks is not None and small and current_cluster() is None
+
+
+def _in_memory(image: xr.DataArray, threads: int | None, progress: Progress | None) -> xr.DataArray:
+    values, valid = np.empty(image.shape, image.dtype), np.empty(image.shape[:2], bool)
+
+    def take(seen: np.ndarray, usable: np.ndarray, block: Block) -> None:
+        values[block.window], valid[block.window] = seen, usable
+
+    map_blocks(take, image, stage="sample", threads=threads, progress=progress)
+    return image.copy(data=values).assign_coords(valid=(image.coords["valid"].dims, valid))
 
 
 def as_brightfield(image: xr.DataArray, n_bands: int = 3) -> xr.DataArray:

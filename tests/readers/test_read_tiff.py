@@ -286,3 +286,17 @@ def test_windows_of_an_image_with_alpha_are_read_without_its_chunks(tmp_path: Pa
         np.testing.assert_array_equal(valid, expected[5:41, 30:64])
         y, x = np.array([6, 40, 22]), np.array([31, 63, 50])
         np.testing.assert_array_equal(load_pixels(one, block, y, x)[1], expected[y, x])
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_windows_that_are_whole_tiles_are_those_of_the_image(tmp_path: Path, planes: str) -> None:
+    values = np.random.default_rng(3).integers(0, 256, (80, 112, 3)).astype(np.uint8)
+    path = tmp_path / "whole tiles.tif"
+    stored = values if planes == "contig" else values.transpose(2, 0, 1)
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planes, tile=(32, 48), compression="zlib")
+    image = unmix.read(path)
+    for top in (0, 1, 32, 64):
+        for left in (0, 48, 49, 96):
+            block = Block(slice(top, min(top + 32, 80)), slice(left, min(left + 48, 112)))
+            np.testing.assert_array_equal(load_block(image, block)[0], values[block.window])
+            np.testing.assert_array_equal(image[(*block.window, 1)].values, values[(*block.window, 1)])

@@ -36,29 +36,32 @@ def one_colour_pixels(density: np.ndarray) -> np.ndarray:
     one_colour = np.zeros(len(density), bool)
     if len(density) < LEAST_PIXELS:
         return one_colour
-    light = np.exp(-np.maximum(density, 0.0).T)  # a channel after the other
+    light = np.exp(-np.maximum(density, 0.0).T.astype(np.float32, order="C"))  # a channel after the other
     for levels in CELLS:
-        one_colour |= _standing_out([np.rint(255.0 / levels * channel).astype(np.int64) for channel in light])
+        one_colour |= _standing_out(np.rint(np.float32(255.0 / levels) * light).astype(np.int32))
     return one_colour if one_colour.mean() <= AT_MOST_DROPPED else np.zeros(len(density), bool)
 
 
-def _standing_out(cells: list[np.ndarray]) -> np.ndarray:
-    """Return which pixels lie in or around the cells, three numbers (n,) each, of colours that stand out."""
-    n = len(cells[0])
+def _standing_out(cells: np.ndarray) -> np.ndarray:
+    """Return which pixels lie in or around the cells, three numbers (3, n) each, of colours that stand out."""
+    n = cells.shape[1]
     found = np.zeros(n, bool)
-    columns = [column - column.min() for column in cells]
-    shape = tuple(int(column.max()) + 1 for column in columns)
-    held = np.bincount(np.ravel_multi_index(columns, shape), minlength=math.prod(shape)).reshape(shape)
+    cells = cells - cells.min(axis=1, keepdims=True)
+    shape = tuple(int(size) for size in cells.max(axis=1) + 1)
+    places = (cells[0] * shape[1] + cells[1]) * shape[2] + cells[2]
+    held = np.bincount(places, minlength=math.prod(shape)).astype(np.int32).reshape(shape)
     for _ in range(_MOST_COLOURS):
-        near = _box_sums(held, _NEAR)
-        around = _box_sums(held, _AROUND) - near
-        needed = np.where(near <= LARGE_SHARE * n, TIMES_AROUND, TIMES_AROUND_LARGE)
-        times = np.where(near >= max(LEAST_PIXELS, LEAST_SHARE * n), near / np.maximum(around, 1) / needed, 0.0)
+        near, around = _box_sums(held, _NEAR).ravel(), _box_sums(held, _AROUND).ravel()
+        many = np.flatnonzero(near >= max(LEAST_PIXELS, LEAST_SHARE * n))
+        if not len(many):
+            break
+        near, around = near[many], around[many] - near[many]
+        times = near / np.maximum(around, 1) / np.where(near <= LARGE_SHARE * n, TIMES_AROUND, TIMES_AROUND_LARGE)
         if times.max() < 1.0:
             break
-        place = np.unravel_index(int(times.argmax()), shape)
+        place = np.unravel_index(many[int(times.argmax())], shape)
         held[tuple(slice(max(0, k - _AROUND), k + _AROUND + 1) for k in place)] = 0
-        off = [np.abs(column - k) <= _AROUND for column, k in zip(columns, place, strict=True)]
+        off = [np.abs(column - k) <= _AROUND for column, k in zip(cells, place, strict=True)]
         found |= off[0] & off[1] & off[2]
     return found
 
@@ -66,7 +69,11 @@ def _standing_out(cells: list[np.ndarray]) -> np.ndarray:
 def _box_sums(held: np.ndarray, reach: int) -> np.ndarray:
     """Return the sum over all cells at most `reach` away along every axis."""
     for axis in range(held.ndim):
-        beyond = [(reach + 1, reach) if k == axis else (0, 0) for k in range(held.ndim)]
-        total = np.moveaxis(np.pad(held, beyond).cumsum(axis=axis), axis, 0)
-        held = np.moveaxis(total[2 * reach + 1 :] - total[: -2 * reach - 1], 0, axis)
+        cells = np.moveaxis(held, axis, 0)
+        sums = held.copy()
+        along = np.moveaxis(sums, axis, 0)
+        for away in range(1, reach + 1):
+            along[away:] += cells[:-away]
+            along[:-away] += cells[away:]
+        held = sums
     return held

@@ -56,8 +56,7 @@ def find_edges(density: np.ndarray, references: np.ndarray) -> Corners:
     The plane is fitted in rounds that leave out what lies far off it; an edge is the mean direction of the outer
     3 % of the density on its side, which noise and single pixels do not own.
     """
-    norm = _lengths(density)
-    axes, kept = _robust_plane(density, norm)
+    axes, kept, norm = _robust_plane(density)
     angle = np.arctan2(density @ axes[1], density @ axes[0])
     first, second = np.arctan2(references @ axes[1], references @ axes[0])
     if first > second:
@@ -92,27 +91,37 @@ def smallest_angle(vectors: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine.max(), -1.0, 1.0))))
 
 
-def _robust_plane(density: np.ndarray, norm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two axes (2, 3) of the plane through the origin that most pixels share, and which pixels do."""
-    bounded = density * (np.minimum(norm, 1.0) / np.maximum(norm, 0.3))[:, None]
-    axes = _leading_axes(bounded)
-    kept = _near_plane(density, norm, _steadier_normal(density, norm, axes[2]), np.ones(len(density), bool))
+def _robust_plane(density: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return two axes (2, 3) of the plane through the origin that most pixels share, which do, and their lengths."""
+    from .stain_plane_kernel import lengths_and_bounded
+
+    norm, bounded, kept = np.empty(len(density)), np.empty((len(density), 3)), np.ones(len(density), bool)
+    lengths_and_bounded(density, 1.0, 0.3, norm, bounded)
+    axes = _leading_axes(bounded, kept)
+    kept = _near_plane(density, norm, _steadier_normal(density, norm, axes[2]), kept)
     for _ in range(PLANE_ROUNDS - 1):
-        axes = _leading_axes(np.compress(kept, bounded, axis=0))
+        axes = _leading_axes(bounded, kept)
         kept = _near_plane(density, norm, axes[2], kept)
     plane = axes[:2].copy()
     if plane[0].sum() < 0:
         plane[0] *= -1
-    return plane, kept
+    return plane, kept, norm
 
 
-def _leading_axes(bounded: np.ndarray) -> np.ndarray:
-    return np.linalg.eigh(bounded.T @ bounded)[1][:, ::-1].T
+def _leading_axes(bounded: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    from .stain_plane_kernel import products
+
+    gram = np.empty((3, 3))
+    products(bounded, kept, gram)
+    return np.ascontiguousarray(np.linalg.eigh(gram)[1][:, ::-1].T)
 
 
 def _near_plane(density: np.ndarray, norm: np.ndarray, normal: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Return which pixels lie near a plane, as seen by how far the pixels `among` them lie off it."""
-    off = np.abs(density @ normal) / norm
+    from .stain_plane_kernel import sines_off_plane
+
+    off = np.empty(len(density))
+    sines_off_plane(density, norm, normal, off)
     limit = max(3 * _MAD_TO_SIGMA * float(_degrees(_median(off.compress(among)))), LEAST_OFF_PLANE_DEGREES)
     return off < np.sin(np.radians(min(limit, 90.0)))
 
@@ -141,20 +150,28 @@ def _steadier_normal(density: np.ndarray, norm: np.ndarray, principal: np.ndarra
     A little dense ink off the plane turns the principal plane towards itself. A quantile does not see it; a rare stain
     is not seen either, and kept, because no other plane is then much better for the rest.
     """
+    from .stain_plane_kernel import count_near
+
     rows = slice(None, None, max(1, len(density) // TURN_PIXELS))
-    direction = density[rows] / norm[rows, None]
-    middle = np.array([_median(np.ascontiguousarray(channel)) for channel in direction.T])
+    direction = (density[rows] / norm[rows, None]).T.astype(np.float32, order="C")
+    middle = np.array([_median(channel) for channel in direction], np.float64)
     around = np.linalg.svd(_unit(middle)[None, :])[2][1:]
     turn = np.pi * np.arange(TURNS) / TURNS
     normals = np.vstack([principal, np.cos(turn)[:, None] * around[0] + np.sin(turn)[:, None] * around[1]])
-    off = normals.astype(np.float32) @ direction.T.astype(np.float32, order="C")
-    np.abs(off, out=off)
-    shared = int(SHARED * (len(direction) - 1))
-    limit = MUCH_BETTER * float(_degrees(np.partition(off[0], shared)[shared]))
-    better = np.flatnonzero(np.count_nonzero(off < np.sin(np.radians(limit)), axis=1) > shared)
+    normals, counts = normals.astype(np.float32), np.empty(len(normals), np.int64)
+    shared = int(SHARED * (direction.shape[1] - 1))
+    limit = MUCH_BETTER * float(_degrees(_smallest(np.abs(normals[0] @ direction), shared)))
+    count_near(direction, normals, np.float32(np.sin(np.radians(limit))), counts)
+    better = np.flatnonzero(counts > shared)
     if not len(better):
         return principal
-    return normals[better[np.argmin(np.partition(off[better], shared, axis=1)[:, shared])]]
+    off = [_smallest(np.abs(normals[k] @ direction), shared) for k in better]
+    return normals[better[int(np.argmin(off))]].astype(np.float64)
+
+
+def _smallest(values: np.ndarray, k: int) -> float:
+    """Return the value that k others are smaller than."""
+    return float(np.partition(values, k)[k])
 
 
 def _tail_mean(angle: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
@@ -163,8 +180,8 @@ def _tail_mean(angle: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
     nearly = len(angle) // _LONGEST_TAIL
     tail = angle <= np.partition(angle, nearly)[nearly]
     if weight[tail].sum() > share:  # what is sorted need not be all
-        angle, weight = angle[tail], weight[tail]
-    order = np.argsort(angle, kind="stable")
+        angle, weight = angle.compress(tail), weight.compress(tail)
+    order = np.argsort(angle)
     angle, weight = angle[order], weight[order]
     n = max(1, int(np.searchsorted(np.cumsum(weight), share)))
     return float(np.average(angle[:n], weights=weight[:n])), n

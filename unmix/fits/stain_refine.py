@@ -12,7 +12,6 @@ import numpy as np
 MAX_ITERATIONS = 20
 TOLERANCE = 1e-4
 HUBER = 1.345 * 1.4826
-_COORDINATE_SWEEPS = 6
 
 
 @dataclass(frozen=True)
@@ -57,20 +56,19 @@ def refine_stain_vectors(
     Sparse stain factorisation: Vahadane et al., IEEE Trans Med Imaging 35:1962-1971, 2016; the anchor and the robust
     loss keep it from drawing the vectors together.
     """
+    from .stain_refine_kernel import robust_sums, sparse_concentrations
+
     vectors = anchors.copy()
     r = len(vectors)
-    h = np.zeros((len(density), r))
+    h, distance = np.zeros((len(density), r)), np.empty(len(density))
+    stain_energy, towards = np.empty((r, r)), np.empty((r, 3))
     objective = []
     stop_reason = "iteration limit"
     for _ in range(MAX_ITERATIONS):
-        h = _sparse_concentrations(density, vectors, sparsity, h)
-        distance = np.linalg.norm(density - h @ vectors, axis=1)
+        sparse_concentrations(density, vectors, vectors @ vectors.T, sparsity, h, distance)
         limit = max(HUBER * float(np.median(distance)), 1e-12)
-        weight = limit / np.maximum(distance, limit)
-        stain_energy = (h * weight[:, None]).T @ h
-        towards = (h * weight[:, None]).T @ density
+        loss = robust_sums(density, h, distance, limit, stain_energy, towards)
         m, p = (share * np.trace(stain_energy) / r for share in (anchor_weight, prior_weight))
-        loss = np.where(distance <= limit, distance**2, 2 * limit * distance - limit**2).sum() / 2
         pull = m * ((vectors - anchors) ** 2).sum() + p * ((vectors - references) ** 2).sum()
         objective.append(float(loss + sparsity * h.sum() + pull / 2))
         before = vectors.copy()
@@ -90,27 +88,3 @@ def refine_stain_vectors(
     total = h.sum(axis=0)
     shares = total / total.sum() if total.sum() > 0 else np.full(r, 1 / r)
     return Refined(vectors, shares, np.array(objective), stop_reason)
-
-
-def _sparse_concentrations(density: np.ndarray, vectors: np.ndarray, sparsity: float, start: np.ndarray) -> np.ndarray:
-    """Return concentrations >= 0 under a one-norm: exact for two stains, coordinate sweeps for three."""
-    wanted = density @ vectors.T - sparsity
-    if len(vectors) == 2:
-        return _two_concentrations(wanted, float(vectors[0] @ vectors[1]))
-    gram = vectors @ vectors.T
-    h = start.copy()
-    for _ in range(_COORDINATE_SWEEPS):
-        for k in range(len(vectors)):
-            h[:, k] = np.maximum(0.0, wanted[:, k] - h @ gram[:, k] + h[:, k])
-    return h
-
-
-def _two_concentrations(wanted: np.ndarray, cosine: float) -> np.ndarray:
-    """Solve both stains; where one would be negative, keep the one stain that explains more."""
-    scale = 1 / max(1 - cosine**2, 1e-12)
-    h = np.column_stack([wanted[:, 0] - cosine * wanted[:, 1], wanted[:, 1] - cosine * wanted[:, 0]]) * scale
-    alone = np.maximum(wanted, 0.0)
-    first = np.greater_equal(wanted[:, 0], wanted[:, 1])
-    alone[first, 1], alone[~first, 0] = 0.0, 0.0
-    both = np.all(h >= 0, axis=1)
-    return np.where(both[:, None], h, alone)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..nmf.compiled import kernel, reproducible_kernel
+from ..nmf.compiled import inlined_kernel, kernel, reproducible_kernel
 
 SOLVED, CLEAR, INVALID = 0, 1, 2
 
 
 @kernel
-def row_states(i, where, states, before):
-    """Note for every pixel of row i whether it is solved, clear or invalid; return how many are solved and clear.
+def same_as_before(i, valid, down):
+    """Return whether row i is solved, clear and invalid where the row before is."""
+    return i > 0 and len(valid) == 0 and (len(down) == 0 or down[i] == down[i - 1])
 
-    `before` are the numbers of the row before, which hold where nothing changes from one row to the next.
+
+@kernel
+def row_states(i, where, states, runs):
+    """Note for every pixel of row i whether it is solved, clear or invalid, and where runs of solved pixels lie.
+
+    Return how many runs, solved pixels and clear pixels there are.
     """
     valid, cells, down, across = where
-    if len(valid) == 0 and i > 0 and (len(down) == 0 or down[i] == down[i - 1]):
-        return before
     if len(down) == 0:
         states[:] = SOLVED
     else:
@@ -27,11 +31,28 @@ def row_states(i, where, states, before):
     if len(valid) > 0:
         for j in range(len(states)):
             states[j] = states[j] if valid[i, j] else INVALID
-    n_solved, n_clear = 0, 0
+    n_clear = 0
     for j in range(len(states)):
-        n_solved += states[j] == SOLVED
         n_clear += states[j] == CLEAR
-    return n_solved, n_clear
+    n_runs, n_solved = solved_runs(states, runs)
+    return n_runs, n_solved, n_clear
+
+
+@kernel
+def solved_runs(states, runs):
+    """Note where runs (n, 2) of solved pixels begin and end; return how many there are, and of how many pixels."""
+    n_runs, n_solved, j, w = 0, 0, 0, len(states)
+    while j < w:
+        while j < w and states[j] != SOLVED:
+            j += 1
+        first = j
+        while j < w and states[j] == SOLVED:
+            j += 1
+        if j > first:
+            runs[n_runs, 0], runs[n_runs, 1] = first, j
+            n_runs += 1
+            n_solved += j - first
+    return n_runs, n_solved
 
 
 @kernel
@@ -40,11 +61,10 @@ def fill_unsolved(states, maps, i):
     for k in range(len(maps)):
         row = maps[k, i]
         for j in range(len(states)):
-            unsolved = np.float32(0.0) if states[j] == CLEAR else np.float32(np.nan)
-            row[j] = row[j] if states[j] == SOLVED else unsolved
+            row[j] = np.float32(0.0) if states[j] == CLEAR else np.float32(np.nan)
 
 
-@kernel
+@inlined_kernel
 def row_densities(row, table, densities):
     """Look up the optical density (3, w) of a row (w, 3) of light."""
     for channel in range(3):
@@ -53,17 +73,32 @@ def row_densities(row, table, densities):
             densities[channel, j] = of_value[row[j, channel]]
 
 
+@kernel
+def numbers_of(stains):
+    """Return the frame and the angle of each two neighbours and what undoes three stains as numbers: see `axes_of`."""
+    frames, angles, inverse = stains
+    return (
+        (axes_of(frames[0]), (angles[0, 0], angles[0, 1], angles[0, 2])),
+        (axes_of(frames[1]), (angles[1, 0], angles[1, 1], angles[1, 2])),
+        (axes_of(frames[2]), (angles[2, 0], angles[2, 1], angles[2, 2])),
+        axes_of(inverse),
+    )
+
+
+@kernel
+def axes_of(frame):
+    """Return the numbers of a frame (3, 3): arrays are counted wherever they are handed on, which rows would feel."""
+    return (
+        frame[0, 0], frame[0, 1], frame[0, 2], frame[1, 0], frame[1, 1], frame[1, 2], frame[2, 0], frame[2, 1],
+        frame[2, 2],
+    )  # fmt: skip
+
+
 @reproducible_kernel
-def row_in_frame(densities, frame, p, q, n):
-    """Turn densities (3, w) into coordinates in a frame (3, 3), an axis a row."""
-    p0, p1, p2 = frame[0, 0], frame[0, 1], frame[0, 2]
-    q0, q1, q2 = frame[1, 0], frame[1, 1], frame[1, 2]
-    n0, n1, n2 = frame[2, 0], frame[2, 1], frame[2, 2]
-    for j in range(len(p)):
-        x, y, z = densities[0, j], densities[1, j], densities[2, j]
-        p[j] = p0 * x + p1 * y + p2 * z
-        q[j] = q0 * x + q1 * y + q2 * z
-        n[j] = n0 * x + n1 * y + n2 * z
+def in_frame(x, y, z, frame):
+    """Return the coordinates of a density in a frame, given by its nine numbers."""
+    p0, p1, p2, q0, q1, q2, n0, n1, n2 = frame
+    return p0 * x + p1 * y + p2 * z, q0 * x + q1 * y + q2 * z, n0 * x + n1 * y + n2 * z
 
 
 @reproducible_kernel
@@ -89,61 +124,62 @@ def root_mean(rest):
     return np.sqrt(rest * np.float32(1.0 / 3.0))
 
 
-@kernel
-def row_of_two(states, densities, stains, work, maps, i):
-    """Solve row i of maps for two unit stains; return the sums of squared residuals and densities."""
-    frames, angles, _ = stains
-    p, q, n = work[0], work[1], work[2]
-    row_in_frame(densities, frames[0], p, q, n)
-    first, second, residual = maps[0, i], maps[1, i], maps[2, i]
-    angle = angles[0, 0], angles[0, 1], angles[0, 2]
-    zero = np.float32(0.0)
-    misfit, energy = zero, zero
-    for j in range(len(p)):
-        first[j], second[j], rest = of_two(p[j], q[j], n[j], angle)
+@inlined_kernel
+def run_of_two(densities, stains, maps, i, first, last):
+    """Solve a run of row i of maps for two unit stains from its densities; return sums of squared residuals and sizes.
+
+    What is sliced along the last axis only stays contiguous, and its loops vectorise.
+    """
+    frame, angle = stains[0]
+    one, other, residual = maps[0, i, first:last], maps[1, i, first:last], maps[2, i, first:last]
+    misfit, energy = np.float32(0.0), np.float32(0.0)
+    for j in range(len(one)):
+        x, y, z = densities[0, j], densities[1, j], densities[2, j]
+        p, q, n = in_frame(x, y, z, frame)
+        one[j], other[j], rest = of_two(p, q, n, angle)
         residual[j] = root_mean(rest)
-        counts = states[j] == SOLVED
-        misfit += rest if counts else zero
-        energy += p[j] * p[j] + q[j] * q[j] + n[j] * n[j] if counts else zero
+        misfit += rest
+        energy += x * x + y * y + z * z
     return misfit, energy
 
 
 @kernel
-def row_of_three(states, densities, stains, work, maps, i):
-    """Solve row i of maps for three unit stains; return the sums of squared residuals and densities.
+def run_of_three(densities, stains, best, maps, i, first, last):
+    """Solve a run of row i of maps for three unit stains; return the sums as `run_of_two`.
 
     A pixel inside their cone is explained whole; one outside is nearest to one of the three faces.
     """
-    frames, angles, inverse = stains
-    p, q, n, best = work[0], work[1], work[2], work[3]
+    a, b, c, residual = (
+        maps[0, i, first:last], maps[1, i, first:last], maps[2, i, first:last], maps[3, i, first:last],
+    )  # fmt: skip
     zero = np.float32(0.0)
-    row_in_frame(densities, inverse, maps[0, i], maps[1, i], maps[2, i])
     n_outside = 0
-    for j in range(len(p)):
-        outside = min(maps[0, i, j], min(maps[1, i, j], maps[2, i, j])) < zero
+    for j in range(len(a)):
+        x, y, z = in_frame(densities[0, j], densities[1, j], densities[2, j], stains[3])
+        a[j], b[j], c[j] = x, y, z
+        outside = min(x, min(y, z)) < zero
         best[j] = np.float32(np.inf) if outside else zero
         n_outside += outside
     if n_outside > 0:
-        for k in range(3):
-            row_in_frame(densities, frames[k], p, q, n)
-            angle = angles[k, 0], angles[k, 1], angles[k, 2]
-            nearest_face(p, q, n, angle, best, maps[k, i], maps[(k + 1) % 3, i], maps[(k + 2) % 3, i])
+        nearest_face(densities, stains[0], best, a, b, c)
+        nearest_face(densities, stains[1], best, b, c, a)
+        nearest_face(densities, stains[2], best, c, a, b)
     misfit, energy = zero, zero
-    residual = maps[3, i]
-    for j in range(len(p)):
+    for j in range(len(a)):
         residual[j] = root_mean(best[j])
-        counts = states[j] == SOLVED
-        misfit += best[j] if counts else zero
+        misfit += best[j]
         x, y, z = densities[0, j], densities[1, j], densities[2, j]
-        energy += x * x + y * y + z * z if counts else zero
+        energy += x * x + y * y + z * z
     return misfit, energy
 
 
 @reproducible_kernel
-def nearest_face(p, q, n, angle, best, first, second, absent):
+def nearest_face(densities, face, best, first, second, absent):
     """Take the answer of two of three stains wherever it leaves less than the best so far."""
-    for j in range(len(p)):
-        a, b, rest = of_two(p[j], q[j], n[j], angle)
+    frame, angle = face
+    for j in range(len(first)):
+        p, q, n = in_frame(densities[0, j], densities[1, j], densities[2, j], frame)
+        a, b, rest = of_two(p, q, n, angle)
         better = rest < best[j]
         first[j] = a if better else first[j]
         second[j] = b if better else second[j]
@@ -151,30 +187,32 @@ def nearest_face(p, q, n, angle, best, first, second, absent):
         best[j] = rest if better else best[j]
 
 
-@kernel
-def solve_row(light, states, table, stains, work, maps, i):
-    """Fill row i of maps (r + 1, h, w) from light (w, 3); return the sums of squared residuals and densities."""
-    densities = work[4:]
-    row_densities(light, table, densities)
+@inlined_kernel
+def solve_run(light, table, stains, work, maps, i, first, last):
+    """Fill a run of row i of maps (r + 1, h, w) from its light (n, 3); return the sums of `run_of_two`."""
+    row_densities(light, table, work)
     if len(maps) == 3:
-        return row_of_two(states, densities, stains, work, maps, i)
-    return row_of_three(states, densities, stains, work, maps, i)
+        return run_of_two(work, stains, maps, i, first, last)
+    return run_of_three(work, stains, work[3], maps, i, first, last)
 
 
 @kernel
 def solve(values, where, table, stains, maps):
     """Fill maps (r + 1, h, w) of two or three unit stains from values (h, w, 3); see `LightTables.solve`."""
     h, w, _ = values.shape
-    work, states = np.empty((7, w), np.float32), np.zeros(w, np.uint8)
-    misfit, energy, n_solved, n_clear, solved, clear = 0.0, 0.0, 0, 0, 0, 0
+    work, states, runs = np.empty((4, w), np.float32), np.zeros(w, np.uint8), np.empty((w // 2 + 1, 2), np.int64)
+    misfit, energy, n_solved, n_clear = 0.0, 0.0, 0, 0
+    numbers, valid, down, n_runs, solved, clear = numbers_of(stains), where[0], where[2], 0, 0, 0
     for i in range(h):
-        solved, clear = row_states(i, where, states, (solved, clear))
-        if solved > 0:
-            rest, size = solve_row(values[i], states, table, stains, work, maps, i)
-            misfit += rest
-            energy += size
+        if not same_as_before(i, valid, down):
+            n_runs, solved, clear = row_states(i, where, states, runs)
         if solved < w:
             fill_unsolved(states, maps, i)
+        for run in range(n_runs):
+            first, last = runs[run, 0], runs[run, 1]
+            rest, size = solve_run(values[i, first:last], table, numbers, work, maps, i, first, last)
+            misfit += rest
+            energy += size
         n_solved += solved
         n_clear += clear
     return misfit, energy, n_solved, n_clear

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..nmf.compiled import kernel
-from .table_kernel import INVALID, fill_unsolved, row_states, solve_row
+from ..nmf.compiled import inlined_kernel, kernel
+from .table_kernel import INVALID, numbers_of, row_states, same_as_before, solve_run
 
 
-@kernel
+@inlined_kernel
 def add_row(values, scale, most, sums):
     """Add a row of values, `scale` numbers to a unit, to the sums of its columns; return the largest number."""
     high = np.int32(0)
@@ -77,22 +77,23 @@ def sum_maps(values, where, table, stains, scale, most, into, place, pixels, pix
     totals, n_invalid, largest = into
     top, left, step = place
     n_maps = len(totals)
-    work, maps = np.empty((7, w), np.float32), np.empty((n_maps, 1, w), np.float32)
+    work, maps = np.empty((4, w), np.float32), np.empty((n_maps, 1, w), np.float32)
     states, sums, bad = np.zeros(w, np.uint8), np.zeros((n_maps, w), np.uint32), np.zeros(w, np.uint32)
-    halves = np.empty((2, w), np.uint32)
-    misfit, energy, n_solved, n_clear, solved, clear, n_beyond, any_bad = 0.0, 0.0, 0, 0, 0, 0, 0, False
+    runs, halves = np.empty((w // 2 + 1, 2), np.int64), np.empty((2, w), np.uint32)
+    misfit, energy, n_solved, n_clear, n_beyond, any_bad = 0.0, 0.0, 0, 0, 0, False
+    numbers, valid, down, n_runs, solved, clear = numbers_of(stains), where[0], where[2], 0, 0, 0
     for i in range(h):
-        solved, clear = row_states(i, where, states, (solved, clear))
-        if solved > 0:
-            rest, size = solve_row(values[i], states, table, stains, work, maps, 0)
+        if not same_as_before(i, valid, down):
+            n_runs, solved, clear = row_states(i, where, states, runs)
+        for run in range(n_runs):
+            first, last = runs[run, 0], runs[run, 1]
+            rest, size = solve_run(values[i, first:last], table, numbers, work, maps, 0, first, last)
             misfit += rest
             energy += size
-            if solved < w:
-                fill_unsolved(states, maps, 0)
             for k in range(n_maps):
-                largest[k] = max(largest[k], add_row(maps[k, 0], scale[k], most, sums[k]))
+                largest[k] = max(largest[k], add_row(maps[k, 0, first:last], scale[k], most, sums[k, first:last]))
             for k in range(len(pixels)):
-                n_beyond += byte_row(maps[k, 0], pixel_scale[k], pixels[k, i])
+                n_beyond += byte_row(maps[k, 0, first:last], pixel_scale[k], pixels[k, i, first:last])
         if solved + clear < w:
             any_bad = True
             for j in range(w):

@@ -1,6 +1,6 @@
-"""Concentrations of stains straight from 8-bit light, by tables: a whole slide at about the cost of decoding it.
+"""Concentrations of stains straight from 8- or 16-bit light, by tables: a whole slide at about the cost of decoding it.
 
-An 8-bit channel has 256 values, so its optical density d and whatever is linear in d are tables. The programme
+A channel has 256 or 65536 values, so its optical density d is a table. The programme
 min |d - a E|^2, a >= 0 is solved in closed form, many pixels at a time and without a branch: with two stains, where an
 unconstrained a is negative, it is zero (E >= 0); with three, what lies outside their cone is nearest to a face.
 """
@@ -38,6 +38,16 @@ class ClearCells:
     down: np.ndarray
     across: np.ndarray
 
+    @property
+    def all_clear(self) -> bool:
+        """Whether there is nothing else in the block."""
+        rows, columns = self.down, self.across
+        return len(rows) > 0 and bool(self.cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all())
+
+    def part(self, rows: slice, columns: slice) -> ClearCells:
+        """Return what is clear in some rows and columns of the block."""
+        return ClearCells(self.cells, self.down[rows], self.across[columns])
+
 
 NOTHING_CLEAR = ClearCells(np.zeros((1, 1), bool), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
@@ -48,7 +58,7 @@ class LightTables:
 
     Parameters
     ----------
-    density : ndarray of float32, shape (3, 256)
+    density : ndarray of float32, shape (3, 256 or 65536)
         Optical density of each value of each channel.
     E : ndarray, shape (r, 3)
         Two or three stains.
@@ -128,8 +138,8 @@ class LightTables:
         lost to rounding where the residual is small.
         """
         unit = self.E / self._lengths[:, None]
-        pairs = [(k, (k + 1) % len(unit)) for k in range(1 if len(unit) == 2 else 3)]
-        frames, angles = np.empty((len(pairs), 3, 3)), np.empty((len(pairs), 3))
+        pairs = [(k % len(unit), (k + 1) % len(unit)) for k in range(3)]
+        frames, angles = np.empty((3, 3, 3)), np.empty((3, 3))
         for k, (i, j) in enumerate(pairs):
             cos = float(unit[i] @ unit[j])
             beside = unit[j] - cos * unit[i]
@@ -147,8 +157,8 @@ def _where(valid: np.ndarray, clear: ClearCells) -> tuple[np.ndarray, ...]:
 
 
 def light_tables(rule: Additive, problem: AbundanceProblem, dtype: np.dtype) -> LightTables | None:
-    """Return the tables of 8-bit transmitted light in three bands and two or three stains, or None for all else."""
-    plain = rule.quantity == "brightfield" and rule.n_bands == len(rule.good) == 3 and dtype == np.uint8
+    """Return the tables of light in whole numbers, three bands and two or three stains, or None for all else."""
+    plain = rule.quantity == "brightfield" and rule.n_bands == len(rule.good) == 3 and dtype in (np.uint8, np.uint16)
     if not (
         plain and problem.constraint == "non_negative" and len(problem.E) in (2, 3) and problem.programme.use_table
     ):

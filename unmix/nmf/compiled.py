@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from numba import njit
 
@@ -28,11 +28,16 @@ def reproducible_kernel(function: Callable[..., Any]) -> Any:
     return _compiled(function, set())
 
 
-def _compiled(function: Callable[..., Any], fastmath: set[str]) -> Any:
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a `kernel` that becomes a part of those that call it: arrays are counted wherever they are handed on."""
+    return _compiled(function, REASSOCIATE, inline="always")
+
+
+def _compiled(function: Callable[..., Any], fastmath: set[str], inline: Literal["never", "always"] = "never") -> Any:
     """Compile; where no folder can hold the cache (read-only install, no home), compile in every process."""
     try:
-        compiled: Any = njit(cache=True, nogil=True, fastmath=fastmath, error_model="numpy")(function)
+        compiled: Any = njit(cache=True, nogil=True, fastmath=fastmath, error_model="numpy", inline=inline)(function)
     except RuntimeError:
-        return njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
+        return njit(nogil=True, fastmath=fastmath, error_model="numpy", inline=inline)(function)
     compiled._cache._cache_file = VariantFiles(compiled)
     return compiled

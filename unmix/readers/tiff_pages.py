@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -52,8 +52,11 @@ class TiffPages:
         )  # fmt: skip
 
     def read(self, rows: slice, columns: slice, bands: slice) -> np.ndarray:
-        values = np.empty((rows.stop - rows.start, columns.stop - columns.start, bands.stop - bands.start), self.dtype)
+        shape = rows.stop - rows.start, columns.stop - columns.start, bands.stop - bands.start
         with open(self.path, "rb", buffering=0) as file:
+            if not self.band_is_page and (tile := self._one_tile(file, rows, columns, shape)) is not None:
+                return tile
+            values = np.empty(shape, self.dtype)
             if self.band_is_page:
                 for k, key in enumerate(self.pages[bands]):
                     self._fill(values[:, :, k : k + 1], file, key, rows, columns, slice(0, 1))
@@ -61,7 +64,17 @@ class TiffPages:
                 self._fill(values, file, self.pages[0], rows, columns, bands)
         return values
 
-    def _fill(self, out: np.ndarray, file: Any, key: int, rows: slice, columns: slice, samples: slice) -> None:
+    def _one_tile(self, file: IO[bytes], rows: slice, columns: slice, shape: tuple[int, int, int]) -> np.ndarray | None:
+        """Return the pixels of a window that is one whole tile or strip as they were decoded; None where it is not."""
+        segments = segments_of(self.path, file_stamp(self.path), self.pages[0], self.by_number)
+        height, width = segments.size
+        planes, _, page_width, samples = segments.shape
+        if planes > 1 or shape != (height, width, samples) or rows.start % height or columns.start % width:
+            return None
+        number = rows.start // height * -(-page_width // width) + columns.start // width
+        return segments.pixels(file, number, os.fstat(file.fileno()).st_size)
+
+    def _fill(self, out: np.ndarray, file: IO[bytes], key: int, rows: slice, columns: slice, samples: slice) -> None:
         """Decode the segments of one page that a window touches, and put their pixels into `out`."""
         segments = segments_of(self.path, file_stamp(self.path), key, self.by_number)
         height, width = segments.size

@@ -41,19 +41,6 @@ class Glass:
             return NOTHING_CLEAR
         return ClearCells(self.cells, down, across)
 
-    def around_tissue(self, block: Block, grain: tuple[int, int]) -> Block | None:
-        """Return the part of a block, in steps of rows and columns, that holds all of its tissue; None without any."""
-        down, across = self._places(0, block.rows), self._places(1, block.columns)
-        tissue = np.logical_not(self.cells[down[0] : down[-1] + 1, across[0] : across[-1] + 1])
-        if not tissue.any():
-            return None
-        spans = []
-        for axis, places, span in ((0, down, block.rows), (1, across, block.columns)):
-            held = np.flatnonzero(tissue.any(axis=1 - axis)[places - places[0]])
-            first, last = held[0] // grain[axis] * grain[axis], -(-(held[-1] + 1) // grain[axis]) * grain[axis]
-            spans.append(slice(span.start + int(first), min(span.start + int(last), span.stop)))
-        return Block(*spans)
-
     def covers(self, block: Block) -> bool:
         """Return whether every pixel of a block is glass."""
         down, across = self._places(0, block.rows), self._places(1, block.columns)

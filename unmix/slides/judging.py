@@ -93,7 +93,7 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     seen = seen.take(sample_positions(len(seen), _OVERVIEW_SAMPLE), axis=0)
     tissue = _tissue(overview, seen)
     fine = _fit_level(image, pyramid)
-    level_image = pyramid.open(fine)
+    level_image = image if fine == pyramid.level else pyramid.open(fine)
     tile = _tile_shape(level_image)
     corners = _tissue_tiles(tissue, pyramid.shapes[fine], tile)
     tiles = _read_tiles(level_image, corners, tile, threads, progress)

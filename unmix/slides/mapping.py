@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..abundance_maps import OnBlock, SolvedBlocks, Sums, facts_of, solve_blocks, summed, told_of_blocks
-from ..blocks import Block, Progress, for_blocks, load_block
+from ..blocks import Block, Progress, block_loader, for_blocks
 from ..light.additive import Additive
 from ..light.tables import NO_PIXELS, ClearCells, LightTables, light_tables
 from ..nmf.abundances import abundance_problem
@@ -26,43 +26,68 @@ from ..writers.slide_plan import keep_ready, planned_pyramid
 from ..writers.slide_pyramid import PER_CONCENTRATION, TilePyramid
 from .glass import Glass
 
-_BLOCK = 1024
+_BLOCK, _LEAST_TILE = 1024, 512
+_WALKED = 2048
 _STRIP_VALUES = 1 << 15
+
+Load = Callable[[Block], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Tissue:
+    """Where a slide is decoded: the tiles of its file, or small groups of them, that hold tissue."""
+
+    image: xr.DataArray
+    glass: Glass
+    grain: tuple[int, int]
+    origin: tuple[int, int]
+
+    def tiles(self, block: Block) -> list[tuple[Block, ClearCells]]:
+        """Return the parts of a block that are decoded one after the other, and what of each is glass."""
+        clear = self.glass.cells_of(block)
+        tiles = []
+        for rows in self._spans(0, block.rows):
+            for columns in self._spans(1, block.columns):
+                part = clear.part(shifted(rows, -block.rows.start), shifted(columns, -block.columns.start))
+                if not part.all_clear:
+                    tiles.append((Block(rows, columns), part))
+        return tiles
+
+    def _spans(self, axis: int, span: slice) -> list[slice]:
+        """Cut rows (axis 0) or columns (axis 1) where tiles of the file begin."""
+        step = self.grain[axis] * max(1, _LEAST_TILE // self.grain[axis])
+        first = span.start + step - (span.start + self.origin[axis]) % step
+        edges = [span.start, *range(first, span.stop, step), span.stop]
+        return [slice(a, b) for a, b in pairwise(edges)]
 
 
 @dataclass(frozen=True, eq=False)
 class _Solver:
     """Solves any window of a slide: only what holds tissue is decoded, glass is zero."""
 
-    image: xr.DataArray
+    tissue: _Tissue
     tables: LightTables
-    glass: Glass
-    grain: tuple[int, int]
 
     def __call__(self, rows: slice, columns: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """Yield the maps of the tissue in a window, a few rows at a time, while they are in the processor's cache."""
-        block = self.glass.around_tissue(Block(rows, columns), self.grain)
-        if block is None:
-            return
-        values, valid = load_block(self.image, block)
-        clear, (height, width) = self.glass.cells_of(block), block.shape
-        n_rows = min(height, max(1, _STRIP_VALUES // width))
-        buffer = np.empty((len(self.tables.E) + 1, n_rows, width), np.float32)
-        for first in range(0, height, n_rows):
-            strip = slice(first, min(first + n_rows, height))
-            maps = buffer if strip.stop - first == n_rows else np.empty((len(buffer), strip.stop - first, width), "f4")
-            cells = ClearCells(clear.cells, clear.down[strip], clear.across)
-            self.tables.solve(values[strip], valid[strip], cells, maps)
-            yield slice(block.rows.start + first, block.rows.start + strip.stop), block.columns, maps
+        load = block_loader(self.tissue.image)
+        for tile, clear in self.tissue.tiles(Block(rows, columns)):
+            values, valid = load(tile)
+            height, width = tile.shape
+            n_rows = min(height, max(1, _STRIP_VALUES // width))
+            for first in range(0, height, n_rows):
+                strip = slice(first, min(first + n_rows, height))
+                maps = np.empty((len(self.tables.E) + 1, strip.stop - first, width), np.float32)
+                self.tables.solve(values[strip], valid[strip], clear.part(strip, slice(0, width)), maps)
+                yield shifted(strip, tile.rows.start), tile.columns, maps
 
 
 @dataclass(frozen=True, eq=False)
 class _Summer:
     """Solves every block once, adds it to the small picture, and keeps of it only the tiles that will be written."""
 
-    image: xr.DataArray
+    tissue: _Tissue
     tables: LightTables
-    glass: Glass
     overview: Overview
     tell: Callable[[Block], None]
 
@@ -84,16 +109,32 @@ class _Summer:
             n_beyond += n
         pyramid.put_field(field.window, pixels, n_beyond)
         self.tell(field)
-        return summed(sums, field.shape[0] * field.shape[1] - _pixels(blocks))
+        return summed(sums, _pixels([field]) - _pixels(blocks))
 
     def _added(self, block: Block, pixels: np.ndarray) -> tuple[Sums, int]:
-        values, valid = load_block(self.image, block)
-        part = self.overview.part(*block.window)
+        """Solve the tissue of a block and add it up; also return how many of its `pixels` were larger than 255."""
+        load = block_loader(self.tissue.image)
+        tiles = self.tissue.tiles(block)
+        sums, n_beyond = [], 0
+        for tile, clear in tiles:
+            rows, columns = shifted(tile.rows, -block.rows.start), shifted(tile.columns, -block.columns.start)
+            one, n = self._tile(load, tile, clear, pixels[:, rows, columns])
+            sums.append(one)
+            n_beyond += n
+        return summed(sums, _pixels([block]) - _pixels([tile for tile, _ in tiles])), n_beyond
+
+    def _tile(self, load: Load, tile: Block, clear: ClearCells, pixels: np.ndarray) -> tuple[Sums, int]:
+        """Add up one tile; what was decoded is let go of before the next is, which then comes to lie there.
+
+        That place is still in the processor's cache, and decoding into it takes a fifth less time.
+        """
+        values, valid = load(tile)
+        part = self.overview.part(*tile.window)
         misfit, squares, n_solved, n_clear, n_beyond = self.tables.add_to(
-            (part.totals, part.n_invalid, part.largest), values, valid, self.glass.cells_of(block),
+            (part.totals, part.n_invalid, part.largest), values, valid, clear,
             place=part.place, per_unit=PER_UNIT, most=LARGEST_NUMBER, pixels=pixels, pixels_per_unit=PER_CONCENTRATION,
         )  # fmt: skip
-        self.overview.add(part, *block.window)
+        self.overview.add(part, *tile.window)
         return Sums(misfit, squares, n_solved, 0, n_clear), n_beyond
 
 
@@ -144,40 +185,39 @@ def map_slide(
         return solve_blocks(image, rule, found, options, progress, out=out, glass=glass, on_block=on_block)
     height, width = image.shape[:2]
     edges = slide_grid((height, width), pyramid)
-    blocks = _blocks(*edges)
-    solver = _Solver(image, tables, glass, pyramid.grain)
-    tissue = _with_tissue(blocks, solver)
+    blocks = _blocks(*slide_grid((height, width), pyramid, _WALKED))
+    seen = _with_tissue(blocks, glass)
+    tissue = _Tissue(image, glass, pyramid.grain, pyramid.origin)
     overview = Overview((len(found.names) + 1, height, width))
-    slide = SlideMaps(edges, solver, overview)
+    slide = SlideMaps(edges, _Solver(tissue, tables), overview)
     maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
-    summer = _Summer(image, tables, glass, overview, told_of_blocks(on_block, image, found, maps, constraint))
+    summer = _Summer(tissue, tables, overview, told_of_blocks(on_block, image, found, maps, constraint))
     walk = partial(for_blocks, stage="abundances", threads=options.threads, progress=progress)
     planned = planned_pyramid((len(found.names), height, width))
     if planned is None:
-        total = summed(walk(summer.block, tissue), height * width - _pixels(tissue))
+        total = summed(walk(summer.block, seen), height * width - _pixels(seen))
     else:
         fields = [Block(*window) for window in planned.fields()]
-        total = summed(walk(lambda field: summer.field(planned, field, _tissue_in(field, edges, solver)), fields), 0)
+        total = summed(walk(lambda field: summer.field(planned, field, _within(field, edges, glass)), fields), 0)
         planned.finish()
         keep_ready(slide, planned)
     counts = {
-        "n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(tissue),
+        "n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(seen),
     }  # fmt: skip
     return SolvedBlocks(maps, facts_of(total, image, divided=False) | counts)
 
 
-def _tissue_in(field: Block, edges: tuple[np.ndarray, np.ndarray], solver: _Solver) -> list[Block]:
-    """Return the parts with tissue of the blocks in a field."""
+def _within(field: Block, edges: tuple[np.ndarray, np.ndarray], glass: Glass) -> list[Block]:
+    """Return the parts in a field of the blocks that have tissue there."""
     inside = (
         np.array([span.start, *one[(one > span.start) & (one < span.stop)], span.stop])
         for one, span in zip(edges, field.window, strict=True)
     )
-    return _with_tissue(_blocks(*inside), solver)
+    return _with_tissue(_blocks(*inside), glass)
 
 
-def _with_tissue(blocks: list[Block], solver: _Solver) -> list[Block]:
-    """Return the part of every block that holds its tissue, of those that have any."""
-    return [part for block in blocks if (part := solver.glass.around_tissue(block, solver.grain)) is not None]
+def _with_tissue(blocks: list[Block], glass: Glass) -> list[Block]:
+    return [block for block in blocks if not glass.covers(block)]
 
 
 def _blocks(rows: np.ndarray, columns: np.ndarray) -> list[Block]:
@@ -193,10 +233,10 @@ def _pixels(blocks: list[Block]) -> int:
     return sum(block.shape[0] * block.shape[1] for block in blocks)
 
 
-def slide_grid(shape: tuple[int, int], pyramid: Pyramid) -> tuple[np.ndarray, np.ndarray]:
-    """Return where blocks of about a million pixels begin, and the last ends, so that no tile is decoded twice."""
-    columns = pyramid.grain[1] * max(1, _BLOCK // pyramid.grain[1])
-    rows = pyramid.grain[0] * max(1, _BLOCK * _BLOCK // min(columns, shape[1]) // pyramid.grain[0])
+def slide_grid(shape: tuple[int, int], pyramid: Pyramid, side: int = _BLOCK) -> tuple[np.ndarray, np.ndarray]:
+    """Return where blocks of about `side` x `side` pixels begin, and the last ends; no tile is decoded twice."""
+    columns = pyramid.grain[1] * max(1, side // pyramid.grain[1])
+    rows = pyramid.grain[0] * max(1, side * side // min(columns, shape[1]) // pyramid.grain[0])
     edges = []
     for size, step, origin in zip(shape, (rows, columns), pyramid.origin, strict=True):
         inner = np.arange(step - origin % step, size, step)

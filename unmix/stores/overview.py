@@ -74,7 +74,8 @@ class Overview:
         y, x = rows.start // self.step, columns.start // self.step
         where = slice(y, y + part.n_invalid.shape[0]), slice(x, x + part.n_invalid.shape[1])
         with self._lock:
-            self._totals[:, *where] += part.totals
+            for whole, added in zip(self._totals, part.totals, strict=True):
+                whole[where] += added
             if part.n_invalid.any():  # what is never written takes no memory
                 self._n_invalid[where] += part.n_invalid
             np.maximum(self._largest, part.largest, out=self._largest)
