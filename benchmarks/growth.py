@@ -4,7 +4,7 @@
 
 The search judges a large image by a fixed number of pixels, so that a small image costs it as much as a large one: the
 whole run is a fixed time plus a time a pixel, and its slope on a log-log plot is below one. The solver's slope is one
-on one thread; a second thread takes about a millisecond to wake, which is as long as 10,000 pixels take.
+on one thread; what is prepared for a call and waking a second thread take as long as some thousand pixels.
 """
 
 from __future__ import annotations
