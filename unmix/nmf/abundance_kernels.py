@@ -218,9 +218,9 @@ def _solve_without_tables(F, left, Z, Z1, programme, A):
         if not summed:
             _pivot_or_search(G, f, H, start, False, direct, passive, a, members, work)
             summed = constraint == SHADE and a.sum() > 1.0
+        if summed:
             for k in range(r):
                 start[k] = Z1[k, i]
-        if summed:
             _pivot_or_search(G, f, H1, start, True, direct, passive, a, members, work)
         for k in range(r):
             A[i, k] = a[k]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .compiled import exact_kernel
 from .passive_set import FACTOR, LENGTHS, PART, SOLUTION, TARGET, factor_within, gradient, measure, solve_members
-from .quadratic import DUAL_TOLERANCE
+from .quadratic import DUAL_TOLERANCE, exchanged
 
 
 @exact_kernel
@@ -31,12 +31,7 @@ def solve_by_pivoting(G, f, summed, passive, a, g, members, work):
             last = max(last, i * here)
         if count == 0:
             return True
-        if count < fewest:
-            fewest, patience = count, 3
-        elif patience > 0:
-            patience -= 1
-        else:
-            wrong = 1 << last
+        wrong, fewest, patience = exchanged(wrong, count, last, fewest, patience)
         for i in range(r):
             passive[i] ^= (wrong >> i) & 1
     return False

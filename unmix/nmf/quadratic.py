@@ -33,6 +33,19 @@ def solve_within(f, T, t, code, z):
 
 
 @exact_kernel
+def exchanged(wrong, count, last, fewest, patience):
+    """Return which of the wrong indices, as bits, change sides: all, but the last alone once that has not helped.
+
+    Besides: the fewest there have been, and how often more of them are still put up with.
+    """
+    if count < fewest:
+        return wrong, count, 3
+    if patience > 0:
+        return wrong, fewest, patience - 1
+    return 1 << last, fewest, patience
+
+
+@exact_kernel
 def solve_by_table(f, T, t, summed, code, z):
     """Fill `z` by block principal pivoting over the table from the set `code`; return the optimal set, -1 without one.
 
@@ -56,12 +69,7 @@ def solve_by_table(f, T, t, summed, code, z):
             here = (wrong >> i) & 1
             count += here
             last = max(last, i * here)
-        if count < fewest:
-            fewest, patience = count, 3
-        elif patience > 0:
-            patience -= 1
-        else:
-            wrong = 1 << last
+        wrong, fewest, patience = exchanged(wrong, count, last, fewest, patience)
         code ^= wrong
         if summed and code == 0:
             return -1

@@ -123,9 +123,13 @@ def test_the_first_band_is_the_telling_one_as_when_napari_adds_it(qtbot, desk):
     assert viewer.layers.selection.active is viewer.layers["coast"]
 
 
-def test_a_window_closed_while_a_file_arrives_leaves_nothing(qtbot, desk, saved):
+def test_a_window_closed_while_a_file_arrives_leaves_nothing(qtbot, desk, saved, messages):
     viewer, _panel = desk
     open_by_hand(qtbot, viewer, saved / "field.nc")
     qtbot.waitUntil(lambda: len(viewer.layers) > 0, timeout=WAIT_MS)
     viewer.close()
+    later = []
+    viewer.layers.events.inserted.connect(later.append)
     qtbot.wait(50)
+    assert not later
+    assert not messages
