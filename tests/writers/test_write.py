@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -221,6 +225,28 @@ def test_a_disk_that_is_really_full_leaves_nothing(tmp_path, make):
             assert os.listdir(disk) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("name", [one.name for one in FORMATS if "zarr" in one.name])
+@pytest.mark.parametrize("end", ["full", "Ctrl-C"])
+def test_threads_that_still_write_do_not_bring_a_removed_folder_back(tmp_path, make, monkeypatch, name, end):
+    result, replace = make(shape=(1100, 1100), brightness=True), os.replace
+
+    def slow_but_for_one(old, new):
+        chunk = Path(new).name.removeprefix("0.0.")
+        if chunk == "1" and end == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if chunk == "1":
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.2 if chunk == "2" else 0)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", slow_but_for_one)
+    with pytest.raises(WriteError if end == "full" else KeyboardInterrupt):
+        unmix.write(result, tmp_path, formats=[name])
+    assert os.listdir(tmp_path) == []
+    time.sleep(0.3)
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_registry_names_every_file_once():

@@ -38,7 +38,10 @@ def write_ome_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -
     dtype = np.dtype(np.float16 if is_stained(result) else np.float32)
 
     def fill(temporary: Path) -> list[int]:
-        return _fill(temporary, result, dtype)
+        from .folder_store import folder_store
+
+        with folder_store(temporary) as store:
+            return _fill(store, result, dtype)
 
     def differences(temporary: Path, checksums: list[int]) -> str:
         return _differences(temporary, maps.shape, labels(result), checksums)
@@ -46,12 +49,12 @@ def write_ome_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -
     return commit_folder(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
 
-def _fill(temporary: Path, result: xr.Dataset, dtype: np.dtype) -> list[int]:
+def _fill(store: Any, result: xr.Dataset, dtype: np.dtype) -> list[int]:
     """Write every level; return the checksum of every window of the first."""
     import zarr
     from numcodecs import Blosc
 
-    group = zarr.open_group(str(temporary), mode="a", zarr_format=2)
+    group = zarr.open_group(store, mode="a", zarr_format=2)
     values: Any = result["abundances"]
     level, checksums = 0, []
     while True:

@@ -43,13 +43,16 @@ def _fill(folder: Path, result: xr.Dataset) -> None:
     """Write everything but the maps through xarray, then the maps a strip at a time."""
     import zarr
 
+    from .folder_store import folder_store
+
     maps = [name for name, one in result.variables.items() if is_map(one)]
     small = result.drop_vars(maps).compute()
-    small.to_zarr(folder, mode="a", zarr_format=2, consolidated=False)
-    group = zarr.open_group(str(folder), mode="a", zarr_format=2)
-    for name in maps:
-        _write_map(group, str(name), result.variables[name])
-    zarr.consolidate_metadata(str(folder), zarr_format=2)
+    with folder_store(folder) as store:
+        small.to_zarr(store, mode="a", zarr_format=2, consolidated=False)
+        group = zarr.open_group(store, mode="a", zarr_format=2)
+        for name in maps:
+            _write_map(group, str(name), result.variables[name])
+        zarr.consolidate_metadata(store, zarr_format=2)
 
 
 def _write_map(group: Any, name: str, values: xr.Variable) -> None:
