@@ -70,7 +70,6 @@ class UnmixPanel(PanelControls):
         self.layer_box.currentIndexChanged.connect(self._take_layer)
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
-        self.session.run_changed.connect(self._show_findings)
         self.session.endmembers_changed.connect(self._show_findings)
         self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
@@ -90,10 +89,8 @@ class UnmixPanel(PanelControls):
         session, refresh = self.session, self.results.refresh
         heard = [
             (session.endmembers_changed, self._show_pins),
-            (session.run_changed, self._show_findings),
             (session.endmembers_changed, self._show_findings),
             (session.endmembers_changed, refresh),
-            (session.run_changed, refresh),
         ]
 
         def farewell() -> None:
@@ -292,7 +289,8 @@ class UnmixPanel(PanelControls):
         self.runner.show(finished)
 
     def _take_shown(self, finished: Finished) -> None:
-        """Say what a run has to say about itself, the first time it is shown."""
+        """Say what a run found, and what it has to say about itself the first time it is shown."""
+        self._show_findings()
         if finished.run_id not in self._said:
             self._said.add(finished.run_id)
             for sentence in finished.warnings:

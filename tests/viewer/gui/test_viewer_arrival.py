@@ -123,6 +123,21 @@ def test_the_first_band_is_the_telling_one_as_when_napari_adds_it(qtbot, desk):
     assert viewer.layers.selection.active is viewer.layers["coast"]
 
 
+def test_a_sample_opened_by_hand_arrives_like_a_file(qtbot, desk):
+    from qtpy.QtCore import QTimer
+
+    viewer, panel = desk
+    given = []
+    QTimer.singleShot(0, lambda: given.append(viewer.open_sample("unmix", "cells_lambda")))
+    qtbot.waitUntil(lambda: bool(given), timeout=WAIT_MS)
+    assert given == [[]]
+    arrived(qtbot, viewer)
+    (layer,) = viewer.layers
+    assert layer.source.sample == ("unmix", "cells_lambda")
+    assert panel.layer is layer
+    assert panel.count_box.value() == 5
+
+
 def test_a_window_closed_while_a_file_arrives_leaves_nothing(qtbot, desk, saved, messages):
     viewer, _panel = desk
     open_by_hand(qtbot, viewer, saved / "field.nc")
