@@ -14,6 +14,7 @@ from .activity import stage_title
 from .docks import opening_dock
 from .findings import findings
 from .finished import Finished, colours_in
+from .garbage import ShortWhileOpen
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
@@ -57,6 +58,7 @@ class UnmixPanel(PanelControls):
         self._list_layers()
         bind_keys(self.viewer, self)
         warm(self, lambda: self.runner.busy)
+        self._searches = ShortWhileOpen(self, self.viewer.layers)
         write_ahead(self.viewer)
 
     def _connect(self) -> None:
