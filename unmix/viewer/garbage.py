@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 from qtpy.QtCore import QObject
 
 from .pacing import after
+from .show import RUN_ROLES
+from .sources import about
 
 _SETTLED_MS = 15_000
-_WHOLE = 2
 
 
 class ShortSearches:
@@ -33,9 +34,10 @@ class ShortSearches:
 
 
 class ShortWhileOpen:
-    """Short searches as long as a panel is open, but for what a layer leaves behind that was there before.
+    """Short searches as long as a panel is open, but for what an image leaves behind that was there before.
 
-    Once such a layer is removed searches look at everything, until one has: napari's own comes while it still holds it.
+    When such a layer is removed, napari's own search looks at everything, and so does one after it: the first finds it
+    still held. Maps of a run are in its history anyway.
 
     Parameters
     ----------
@@ -48,19 +50,17 @@ class ShortWhileOpen:
     def __init__(self, panel: QObject, layers: Any) -> None:
         self._layers, self._searches = layers, ShortSearches()
         self._later = weakref.WeakSet[Any]()
-        self._removed = after(panel, 0, self._await_search)
+        self._removed = after(panel, 0, self._search)
         after(panel, _SETTLED_MS, self._look_past_all).start()  # all that is loaded in the background is there by then
         self._searches.want(True)
         watched = [(layers.events.inserted, self._on_inserted), (layers.events.removing, self._on_removing)]
         for emitter, slot in watched:
             emitter.connect(slot)
-        searches, searched = self._searches, self._searched
+        searches = self._searches
 
         def farewell() -> None:
             for emitter, slot in watched:
                 emitter.disconnect(slot)
-            if searched in gc.callbacks:
-                gc.callbacks.remove(searched)
             searches.want(False)
 
         panel.destroyed.connect(farewell)
@@ -69,19 +69,14 @@ class ShortWhileOpen:
         self._later.add(event.value)
 
     def _on_removing(self, event: Any) -> None:
-        if self._layers[event.index] not in self._later:
+        layer = self._layers[event.index]
+        if layer not in self._later and about(layer).get("role") not in RUN_ROLES:
             gc.unfreeze()
             self._removed.start()
 
-    def _await_search(self) -> None:
-        if self._searched not in gc.callbacks:
-            gc.callbacks.append(self._searched)
-
-    def _searched(self, phase: str, about: dict[str, int]) -> None:
-        """Look past all that is there after a search of everything; called by Python, in any thread."""
-        if phase == "stop" and about["generation"] == _WHOLE:
-            gc.callbacks.remove(self._searched)
-            self._look_past_all()
+    def _search(self) -> None:
+        gc.collect()
+        self._look_past_all()
 
     def _look_past_all(self) -> None:
         self._later = weakref.WeakSet()

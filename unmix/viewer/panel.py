@@ -169,7 +169,7 @@ class UnmixPanel(PanelControls):
         stains = self.separates_stains
         self._form.setRowVisible(self.stains_box, stains)
         self._form.setRowVisible(self.count_row, not stains)
-        self.options_form.show_door("stains" if stains else "run")
+        self.options_form.show_door("stains" if stains else "run", self.kind_box.currentData())
         self._say_pins()
 
     @property
@@ -284,10 +284,14 @@ class UnmixPanel(PanelControls):
             self.findings_label.setText("Cancelled.")
 
     def restore(self, finished: Finished) -> None:
-        """Show an earlier run again, with its settings."""
+        """Show an earlier run again, and its layer with its settings; another layer keeps its own."""
         if self.running:
             return
-        self.take_settings(finished.recipe)
+        sources = [identity_of(layer) for layer in self._layers]
+        if finished.source_id in sources:
+            self.layer_box.setCurrentIndex(sources.index(finished.source_id))
+        if finished.source_id in sources or not sources:
+            self.take_settings(finished.recipe)
         self.runner.show(finished)
 
     def _take_shown(self, finished: Finished) -> None:
