@@ -23,14 +23,17 @@ class ShortSearches:
     """Short searches as long as anybody wants them."""
 
     _wanted_by: ClassVar[set[int]] = set()
+    settled: ClassVar = False
+    """Whether all that a window loads in the background is there; until then, who begins looks past more of it."""
 
     def want(self, wanted: bool) -> None:
         """Say whether searches are to be short."""
+        before = bool(self._wanted_by)
         (self._wanted_by.add if wanted else self._wanted_by.discard)(id(self))
-        if not self._wanted_by:
-            gc.unfreeze()
-        elif not gc.get_freeze_count():
+        if wanted and not (before and self.settled):
             gc.freeze()
+        elif before and not self._wanted_by:
+            gc.unfreeze()
 
 
 class ShortWhileOpen:
@@ -51,7 +54,7 @@ class ShortWhileOpen:
         self._layers, self._searches = layers, ShortSearches()
         self._later = weakref.WeakSet[Any]()
         self._removed = after(panel, 0, self._search)
-        after(panel, _SETTLED_MS, self._look_past_all).start()  # all that is loaded in the background is there by then
+        after(panel, _SETTLED_MS, self._settle).start()
         self._searches.want(True)
         watched = [(layers.events.inserted, self._on_inserted), (layers.events.removing, self._on_removing)]
         for emitter, slot in watched:
@@ -73,6 +76,10 @@ class ShortWhileOpen:
         if layer not in self._later and about(layer).get("role") not in RUN_ROLES:
             gc.unfreeze()
             self._removed.start()
+
+    def _settle(self) -> None:
+        self._look_past_all()
+        ShortSearches.settled = True
 
     def _search(self) -> None:
         gc.collect()
