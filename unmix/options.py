@@ -36,12 +36,13 @@ def option(
     high: float | None = None,
     unit: str = "",
     doors: tuple[str, ...] = ("run",),
+    quantities: tuple[str, ...] = QUANTITIES,
     advanced: bool = True,
 ) -> Any:
     """Declare one knob: its default and everything the doors need to show and check it."""
     kind = kind or (str if choices else type(default))
     about = {"help": help, "kind": kind, "choices": choices, "low": low, "high": high, "unit": unit}
-    return field(default=default, metadata=about | {"doors": doors, "advanced": advanced})
+    return field(default=default, metadata=about | {"doors": doors, "quantities": quantities, "advanced": advanced})
 
 
 BOTH = ("run", "stains")
@@ -90,11 +91,13 @@ class Options:
         "Reflectance of Earth whose file lists no good bands: auto leaves out what water vapour blacks out "
         "(1350-1433, 1804-1968 nm), keep uses it.",
         choices=WATER_BANDS,
+        quantities=("reflectance",),
     )
     clouds: str = option(
         "keep",
         "Products that mark clouds and their shadows: drop leaves those pixels out.",
         choices=CLOUDS,
+        quantities=("reflectance", "radiance"),
     )
     scale: float | None = option(
         None, "Divide the values by this number, as ENVI's reflectance scale factor.", kind=float, low=0, doors=BOTH
@@ -104,15 +107,26 @@ class Options:
         "Brightfield: value of each channel where there is no stain; estimated when not given.",
         kind=tuple,
         doors=BOTH,
+        quantities=("brightfield",),
     )
-    od_base: str = option("e", "Optical density images: base of the logarithm of the values.", choices=OD_BASES)
+    od_base: str = option(
+        "e",
+        "Optical density images: base of the logarithm of the values.",
+        choices=OD_BASES,
+        quantities=("optical_density",),
+    )
     background: tuple[float, ...] | None = option(
-        None, "Counts: subtracted from every pixel first; one number, or one a band.", kind=tuple, unit="counts"
+        None,
+        "Counts: subtracted from every pixel first; one number, or one a band.",
+        kind=tuple,
+        unit="counts",
+        quantities=("counts",),
     )
     noise: str = option(
         "gaussian",
         "Counts: what the maps take the scatter for; poisson weighs photons by their number, gaussian all alike.",
         choices=NOISES,
+        quantities=("counts",),
     )
     anchors: str = option(
         "best",
@@ -144,7 +158,11 @@ class Options:
     refinement_weight: float = option(1.0, "How strongly refinement is held to the anchors.", low=0)
     max_iterations: int = option(50, "Most iterations of a refinement.", low=1, high=100_000)
     extra_anchors: int = option(
-        3, "Lambda stacks: anchors sought beyond the number of dyes, merged afterwards.", low=0, high=10
+        3,
+        "Lambda stacks: anchors sought beyond the number of dyes, merged afterwards.",
+        low=0,
+        high=10,
+        quantities=("counts",),
     )
     sparsity: float = option(
         0.06, "Stain fit: weight of the one-norm that favours few stains a pixel.", low=0, high=1, doors=("stains",)

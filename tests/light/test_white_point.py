@@ -58,6 +58,13 @@ def test_dim_light_is_said_aloud_and_the_way_out_works():
     assert worst_angle(unmix.separate_stains(slide.image, white_point=seen), slide) < 4
 
 
+def test_of_many_channels_the_range_is_said():
+    dim = unmix.as_image(np.random.default_rng(0).uniform(0.1, 0.4, (40, 40, 90)).astype(np.float32))
+    with pytest.warns(UnmixWarning, match=r"seen is 0.39\d* to 0.39\d* in 90 channels.* be 0.7843 in 90 ") as caught:
+        unmix.unmix(dim, 2, quantity="brightfield")
+    assert max(len(str(one.message)) for one in caught) < 300
+
+
 def test_light_a_little_below_the_least_assumed_is_no_reason_to_warn():
     values = np.random.default_rng(0).integers(60, 196, (50, 50, 3), np.uint8)
     with warnings.catch_warnings():

@@ -36,22 +36,21 @@ def test_root_manifest_leads_to_the_packages(root):
 def test_every_command_is_callable(manifest):
     pytest.importorskip("qtpy.QtWidgets")
     commands = manifest.contributions.commands
-    assert len(commands) == 8
+    assert len(commands) == 6
     for command in commands:
         assert callable(npe2.manifest.utils.import_python_name(command.python_name))
 
 
 def test_every_contribution_has_its_command(manifest):
     known = {command.id for command in manifest.contributions.commands}
-    given = [*manifest.contributions.readers, *manifest.contributions.widgets, *manifest.contributions.sample_data]
-    given += manifest.contributions.writers
+    given = [*manifest.contributions.readers, *manifest.contributions.widgets, *manifest.contributions.writers]
     assert {contribution.command for contribution in given} == known
 
 
 def test_the_reader_claims_no_files_of_everybody(manifest):
-    (reader,) = manifest.contributions.readers
     assert not any(
         fnmatch.fnmatch(name, p)
+        for reader in manifest.contributions.readers
         for p in reader.filename_patterns
         for name in ("a", "a.tif", "a.tiff", "a.ome.tif", "a.png", "a.jpg", "a.npy", "a.csv", "a")
     )
@@ -59,8 +58,11 @@ def test_the_reader_claims_no_files_of_everybody(manifest):
 
 def test_the_samples_are_the_samples(manifest):
     from unmix.samples import sample_names
+    from unmix.viewer.samples import SCHEME
 
     assert [sample.key for sample in manifest.contributions.sample_data] == list(sample_names())
+    for sample in manifest.contributions.sample_data:
+        assert (sample.uri, sample.reader_plugin) == (SCHEME + sample.key, "unmix")
 
 
 def test_the_keys_are_documented(root):
@@ -86,7 +88,7 @@ def test_every_preference_has_a_title(manifest):
 def test_every_claimed_ending_is_looked_into(manifest):
     from unmix.viewer.claims import FOLDER, STARTS
 
-    (reader,) = manifest.contributions.readers
+    (reader,) = [one for one in manifest.contributions.readers if one.command == "unmix.read"]
     assert sorted(pattern.removeprefix("*") for pattern in reader.filename_patterns) == sorted([*STARTS, FOLDER])
 
 

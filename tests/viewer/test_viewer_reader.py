@@ -11,7 +11,7 @@ import pytest
 import unmix
 from unmix.samples import sample_path
 from unmix.viewer.reader import get_reader, open_layers
-from unmix.viewer.samples import open_cells, open_coast, open_tissue
+from unmix.viewer.samples import get_sample
 from unmix.viewer.sources import known_by
 
 pytest.importorskip("napari")
@@ -144,11 +144,19 @@ def test_a_saved_result_opens_with_all_its_maps(tmp_path, scene):
 
 
 @pytest.mark.parametrize(
-    ("opener", "quantity", "count"),
-    [(open_tissue, "brightfield", 2), (open_coast, "reflectance", 5), (open_cells, "counts", 5)],
+    ("name", "quantity", "count"),
+    [("tissue_he", "brightfield", 2), ("coast", "reflectance", 5), ("cells_lambda", "counts", 5)],
 )
-def test_samples_know_what_they_are(opener, quantity, count):
-    (layer,) = opener()
+def test_samples_know_what_they_are(name, quantity, count):
+    address = f"unmix-sample://{name}"
+    (layer,) = get_sample(address)(address)
     known = known_by(layer)
     assert known["image"].attrs["quantity"] == quantity
     assert known["suggested_endmembers"] == count
+
+
+@pytest.mark.parametrize(
+    "address", ["coast", "unmix-sample://", "unmix-sample://../x", "other://coast", ["unmix-sample://coast"]]
+)
+def test_what_is_no_sample_is_left_to_others(address):
+    assert get_sample(address) is None

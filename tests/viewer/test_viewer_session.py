@@ -235,7 +235,7 @@ def test_a_slide_is_averaged_in_optical_density(slide):
 def test_regions_are_the_pixels_under_them(viewer):
     from napari.layers import Labels, Points, Shapes
 
-    from unmix.viewer.regions import line_of, regions_of
+    from unmix.viewer.regions import finding_regions, line_of
 
     source = viewer.layers[0]
     shapes = Shapes(
@@ -245,7 +245,7 @@ def test_regions_are_the_pixels_under_them(viewer):
     labels = np.zeros((12, 15), int)
     labels[3, 4] = 7
     layers = [shapes, Labels(labels, scale=(2, 2)), Points([[1, 1], [1, 2], [50, 50]], face_color="blue")]
-    square, line, label, points = regions_of([*layers, *viewer.layers], source, (24, 30))
+    square, line, label, points = finding_regions([*layers, *viewer.layers], source, (24, 30))()
     assert {tuple(divmod(p, 30)) for p in square.pixels} == {(r, c) for r in range(2, 6) for c in range(3, 7)}
     np.testing.assert_allclose(square.colour, (1, 0, 0))
     assert line.pixels.tolist() == [0, 1, 2, 3, 4]
@@ -257,22 +257,39 @@ def test_regions_are_the_pixels_under_them(viewer):
 def test_regions_over_a_calibrated_source():
     from napari.layers import Image, Shapes
 
-    from unmix.viewer.regions import regions_of
+    from unmix.viewer.regions import finding_regions
 
     source = Image(np.zeros((4, 20, 20)), scale=(1, 0.5, 0.5), translate=(0, 10, 10))
     drawn = Shapes([np.array([[11.0, 12], [11, 13], [12, 13], [12, 12]])], shape_type="rectangle")
-    (region,) = regions_of([drawn], source, (20, 20))
+    (region,) = finding_regions([drawn], source, (20, 20))()
     assert {tuple(divmod(p, 20)) for p in region.pixels} == {(r, c) for r in range(2, 5) for c in range(4, 7)}
     assert region.centre == (3.0, 5.0)
+
+
+def test_a_region_of_a_huge_image_is_looked_at_in_steps_and_only_where_the_image_is():
+    from napari.layers import Image, Shapes
+
+    from unmix.viewer.regions import finding_regions
+
+    size = 60_000
+    source = Image(np.broadcast_to(np.uint8(0), (size, size)), contrast_limits=(0, 1), cache=False)
+    box = np.array([[-1e6, 10_000], [-1e6, 1e6], [30_000, 1e6], [30_000, 10_000]], float)
+    drawn = Shapes([box], shape_type="rectangle")
+    (region,) = finding_regions([drawn], source, (size, size))()
+    assert 250_000 < len(region.pixels) <= 500_000
+    rows, columns = np.divmod(region.pixels, size)
+    np.testing.assert_allclose(region.centre, (15_000, 35_000), rtol=0.01)
+    assert (rows.min(), rows.max() <= 30_000, columns.min() >= 10_000, columns.max() < size) == (0, True, True, True)
+    assert columns.max() > 0.99 * size
 
 
 def test_an_ellipse_is_not_its_box():
     from napari.layers import Image, Shapes
 
-    from unmix.viewer.regions import regions_of
+    from unmix.viewer.regions import finding_regions
 
     drawn = Shapes([np.array([[0.0, 0], [0, 20], [20, 20], [20, 0]])], shape_type="ellipse")
-    (region,) = regions_of([drawn], Image(np.zeros((3, 21, 21))), (21, 21))
+    (region,) = finding_regions([drawn], Image(np.zeros((3, 21, 21))), (21, 21))()
     assert abs(len(region.pixels) - np.pi * 100) < 15
 
 

@@ -15,6 +15,8 @@ from .beer_lambert import count_clipped, to_optical_density
 from .channels import in_any_channel
 from .white_point import WhitePoint, estimate_white_point
 
+_FEW_CHANNELS = 6
+
 
 @dataclass(frozen=True)
 class Additive:
@@ -155,8 +157,16 @@ def _say_what_was_assumed(white: WhitePoint) -> None:
     """Warn where the picture is darker than bare glass is taken to be: all densities hang on it."""
     if not white.is_assumed:
         return
-    seen, assumed = (", ".join(f"{value:.4g}" for value in row) for row in (white.seen, white.values))
+    seen, assumed = _by_channel(white.seen), _by_channel(white.values)
     warn(
-        f"the brightest light seen is ({seen}), too dark for bare glass: the white point is assumed to be ({assumed}), "
-        "and densities hang on it. If what is seen is glass in dim light, give it as white_point=."
+        f"the brightest light seen is {seen}, too dark for bare glass: the white point is assumed to be {assumed}, and "
+        "densities hang on it. If what is seen is glass in dim light, give it as white_point=."
     )
+
+
+def _by_channel(values: np.ndarray) -> str:
+    """Return a value of each channel in words; of many channels the range."""
+    if len(values) > _FEW_CHANNELS:
+        ends = dict.fromkeys(f"{end:.4g}" for end in (values.min(), values.max()))
+        return f"{' to '.join(ends)} in {len(values)} channels"
+    return f"({', '.join(f'{value:.4g}' for value in values)})"

@@ -40,9 +40,9 @@ class Arrivals(QObject):
     def __init__(self, viewer: Any, window: QMainWindow) -> None:
         super().__init__(window)
         self._viewer = weakref.ref(viewer)
-        self._unread: deque[tuple[str, Callable[[], list[LayerData]]]] = deque()
+        self._unread: deque[tuple[Callable[[], list[LayerData]], dict[str, Any]]] = deque()
         self._worker: Any = None
-        self._waiting: deque[tuple[str, list[LayerData]]] = deque()
+        self._waiting: deque[tuple[list[LayerData], dict[str, Any]]] = deque()
         self._steps = Paced(self)
         self._searches = searches = ShortSearches()
         window.destroyed.connect(lambda: searches.want(False))
@@ -52,9 +52,9 @@ class Arrivals(QObject):
         """Whether something is being read or put in place."""
         return self._worker is not None or self._steps.busy
 
-    def open(self, file: str, read: Callable[[], list[LayerData]]) -> None:
-        """Read layers in a worker, then put them into the viewer; `file` is what they are said to come from."""
-        self._unread.append((file, read))
+    def open(self, read: Callable[[], list[LayerData]], origin: dict[str, Any]) -> None:
+        """Read layers in a worker, then put them into the viewer; `origin` is what they are said to come from."""
+        self._unread.append((read, origin))
         self._searches.want(True)
         if self._worker is None:
             self._read_next()
@@ -62,8 +62,8 @@ class Arrivals(QObject):
     def _read_next(self) -> None:
         self._worker = None
         if self._unread:
-            file, read = self._unread.popleft()
-            self._worker = create_worker(caught(lambda: (file, _or_reason(read))), _start_thread=False)
+            read, origin = self._unread.popleft()
+            self._worker = create_worker(caught(lambda: (_or_reason(read), origin)), _start_thread=False)
             self._worker.returned.connect(self._take)
             self._worker.finished.connect(self._read_next)
             self._worker.start()
@@ -72,19 +72,19 @@ class Arrivals(QObject):
     def _rest(self) -> None:
         self._searches.want(self.busy)
 
-    def _take(self, answer: tuple[str, list[LayerData] | str] | Failure) -> None:
-        file, layers = answered(answer)
+    def _take(self, answer: tuple[list[LayerData] | str, dict[str, Any]] | Failure) -> None:
+        layers, origin = answered(answer)
         if isinstance(layers, str):
             show_error(layers)
             return
-        self._waiting.append((file, layers))
+        self._waiting.append((layers, origin))
         if not self._steps.busy:
             self._steps.start(self._arriving(), self._rest)
 
     def _arriving(self) -> Iterator[Step]:
         while self._waiting and (viewer := self._viewer()) is not None:
-            file, layers = self._waiting.popleft()
-            yield from _said_to_come_from(file, _showing(viewer, settle(layers)))
+            layers, origin = self._waiting.popleft()
+            yield from _said_to_come_from(origin, _showing(viewer, settle(layers)))
 
 
 def arrivals_of(viewer: Any) -> Arrivals | None:
@@ -114,10 +114,10 @@ def _showing(viewer: Any, layers: list[LayerData]) -> Iterator[Step]:
         yield from showing(viewer, maps)
 
 
-def _said_to_come_from(file: str, steps: Iterator[Step]) -> Iterator[Step]:
-    """Take steps so that the layers they make are said to come from a file, as those that napari adds itself."""
+def _said_to_come_from(origin: dict[str, Any], steps: Iterator[Step]) -> Iterator[Step]:
+    """Take steps so that the layers they make are said to come from somewhere, as those that napari adds itself."""
     while True:
-        with layer_source(path=file, reader_plugin="unmix"):
+        with layer_source(**origin):
             step = next(steps, None)
         if step is None:
             return

@@ -100,6 +100,7 @@ class SpectraPlot(pg.PlotWidget):
         self._x = np.arange(0.0)
         self._bad: list[Any] = []
         self._n_bands = 0
+        self._told: tuple[str, tuple[float, ...], tuple[bool, ...]] | None = None
         self.setMenuEnabled(False)
         self.setMinimumSize(220, 110)
         self.getPlotItem().hideButtons()
@@ -110,7 +111,12 @@ class SpectraPlot(pg.PlotWidget):
         self.ink = theme_plot(self, name)
 
     def set_bands(self, axis: SpectralAxis | None, good: np.ndarray, unit: str) -> None:
-        """Say what the bands are; bad ones are greyed. All curves go."""
+        """Say what the bands are; bad ones are greyed. All curves go where these are others than before."""
+        told = ("" if axis is None else axis.label, () if axis is None else tuple(axis.values), tuple(good))
+        if told == self._told:
+            self.set_unit(unit)
+            return
+        self._told = told
         self.clear()
         self._items.clear()
         self._bands_around.clear()

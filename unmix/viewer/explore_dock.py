@@ -60,14 +60,12 @@ class ExploreDock(QWidget):
     def _watch(self) -> None:
         session, refresh, layers = self.session, self.refresh, self.viewer.layers
         watched = [layers.events.inserted, layers.events.removed, layers.selection.events.active]
-        session.run_changed.connect(refresh)
         session.endmembers_changed.connect(refresh)
         for emitter in watched:
             emitter.connect(self._on_layers)
         listener = self._on_layers
 
         def farewell() -> None:
-            session.run_changed.disconnect(refresh, missing_ok=True)
             session.endmembers_changed.disconnect(refresh, missing_ok=True)
             for emitter in watched:
                 emitter.disconnect(listener)

@@ -12,9 +12,9 @@ from .recipe import Recipe
 from .sources import LayerData, known_by
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finished:
-    """A run that came to its end.
+    """A run that came to its end; another one is not equal to it, whatever is in its maps.
 
     Parameters
     ----------

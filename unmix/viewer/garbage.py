@@ -1,13 +1,22 @@
-"""Python's search for garbage kept short while a run goes on.
+"""Python's search for garbage kept short.
 
 It looks through every object there is now and then, some 400,000 in a napari window, and nothing else happens for a
-tenth of a second or three. While a run goes on it looks only at what came since; afterwards at everything again.
+tenth of a second or three. As long as searches are to be short it looks only at what came since.
 """
 
 from __future__ import annotations
 
 import gc
-from typing import ClassVar
+import weakref
+from typing import Any, ClassVar
+
+from qtpy.QtCore import QObject
+
+from .pacing import after
+from .show import RUN_ROLES
+from .sources import about
+
+_SETTLED_MS = 15_000
 
 
 class ShortSearches:
@@ -17,9 +26,58 @@ class ShortSearches:
 
     def want(self, wanted: bool) -> None:
         """Say whether searches are to be short."""
-        before = bool(self._wanted_by)
         (self._wanted_by.add if wanted else self._wanted_by.discard)(id(self))
-        if self._wanted_by and not before and not gc.get_freeze_count():
-            gc.freeze()
-        elif before and not self._wanted_by:
+        if not self._wanted_by:
             gc.unfreeze()
+        elif not gc.get_freeze_count():
+            gc.freeze()
+
+
+class ShortWhileOpen:
+    """Short searches as long as a panel is open, but for what an image leaves behind that was there before.
+
+    When such a layer is removed, napari's own search looks at everything, and so does one after it: the first finds it
+    still held. Maps of a run are in its history anyway.
+
+    Parameters
+    ----------
+    panel : QObject
+        The panel; it has to hold this object, too.
+    layers : napari.components.LayerList
+        Those of its viewer.
+    """
+
+    def __init__(self, panel: QObject, layers: Any) -> None:
+        self._layers, self._searches = layers, ShortSearches()
+        self._later = weakref.WeakSet[Any]()
+        self._removed = after(panel, 0, self._search)
+        after(panel, _SETTLED_MS, self._look_past_all).start()  # all that is loaded in the background is there by then
+        self._searches.want(True)
+        watched = [(layers.events.inserted, self._on_inserted), (layers.events.removing, self._on_removing)]
+        for emitter, slot in watched:
+            emitter.connect(slot)
+        searches = self._searches
+
+        def farewell() -> None:
+            for emitter, slot in watched:
+                emitter.disconnect(slot)
+            searches.want(False)
+
+        panel.destroyed.connect(farewell)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._later.add(event.value)
+
+    def _on_removing(self, event: Any) -> None:
+        layer = self._layers[event.index]
+        if layer not in self._later and about(layer).get("role") not in RUN_ROLES:
+            gc.unfreeze()
+            self._removed.start()
+
+    def _search(self) -> None:
+        gc.collect()
+        self._look_past_all()
+
+    def _look_past_all(self) -> None:
+        self._later = weakref.WeakSet()
+        gc.freeze()

@@ -40,6 +40,7 @@ class OptionsForm(QWidget):
     def __init__(self, without: tuple[str, ...] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._knobs = {knob.name: Knob(knob, self) for knob in fields(Options) if knob.name not in without}
+        self._shown = self._knobs
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -49,11 +50,13 @@ class OptionsForm(QWidget):
             self._layout.addRow(label, knob.control)
             knob.control.setObjectName(name)
 
-    def show_door(self, door: str) -> None:
-        """Show only the options of one door: ``run`` or ``stains``."""
-        self._door = door
-        for knob in self._knobs.values():
-            self._layout.setRowVisible(knob.control, door in knob.doors)
+    def show_door(self, door: str, quantity: str) -> None:
+        """Show only the options of one door, ``run`` or ``stains``, that mean something for what the numbers are."""
+        self._shown = {
+            name: knob for name, knob in self._knobs.items() if door in knob.doors and quantity in knob.quantities
+        }
+        for name, knob in self._knobs.items():
+            self._layout.setRowVisible(knob.control, name in self._shown)
 
     def values(self) -> dict[str, Any]:
         """Return what every control holds.
@@ -66,11 +69,10 @@ class OptionsForm(QWidget):
         return {name: knob.value() for name, knob in self._knobs.items()}
 
     def changed(self) -> dict[str, Any]:
-        """Return the options of the shown door that differ from their defaults, checked."""
-        shown = {name: knob for name, knob in self._knobs.items() if self._door in knob.doors}
-        values = {name: knob.value() for name, knob in shown.items()}
+        """Return the options shown that differ from their defaults, checked."""
+        values = {name: knob.value() for name, knob in self._shown.items()}
         Options.from_keywords(values)
-        return {name: value for name, value in values.items() if value != shown[name].default}
+        return {name: value for name, value in values.items() if value != self._shown[name].default}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Set controls to what is given; those that are not named keep what they hold."""
@@ -89,7 +91,8 @@ class Knob:
 
     def __init__(self, option: Field[Any], parent: QWidget) -> None:
         about = option.metadata
-        self.name, self.default, self.doors = option.name, option.default, about["doors"]
+        self.name, self.default = option.name, option.default
+        self.doors, self.quantities = about["doors"], about["quantities"]
         self.help, self.advanced = _wrapped(about["help"]), about["advanced"]
         unit = f" [{about['unit']}]" if about["unit"] else ""
         self.label = _LABELS.get(self.name, self.name.replace("_", " ")) + unit

@@ -14,6 +14,7 @@ from .activity import stage_title
 from .docks import opening_dock
 from .findings import findings
 from .finished import Finished, colours_in
+from .garbage import ShortWhileOpen
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
@@ -57,6 +58,7 @@ class UnmixPanel(PanelControls):
         self._list_layers()
         bind_keys(self.viewer, self)
         warm(self, lambda: self.runner.busy)
+        self._searches = ShortWhileOpen(self, self.viewer.layers)
         write_ahead(self.viewer)
 
     def _connect(self) -> None:
@@ -70,7 +72,6 @@ class UnmixPanel(PanelControls):
         self.layer_box.currentIndexChanged.connect(self._take_layer)
         self.kind_box.currentIndexChanged.connect(self._take_kind)
         self.session.endmembers_changed.connect(self._show_pins)
-        self.session.run_changed.connect(self._show_findings)
         self.session.endmembers_changed.connect(self._show_findings)
         self.count_box.valueChanged.connect(self._say_pins)
         self.suggest_button.clicked.connect(self.suggest)
@@ -90,10 +91,8 @@ class UnmixPanel(PanelControls):
         session, refresh = self.session, self.results.refresh
         heard = [
             (session.endmembers_changed, self._show_pins),
-            (session.run_changed, self._show_findings),
             (session.endmembers_changed, self._show_findings),
             (session.endmembers_changed, refresh),
-            (session.run_changed, refresh),
         ]
 
         def farewell() -> None:
@@ -170,7 +169,7 @@ class UnmixPanel(PanelControls):
         stains = self.separates_stains
         self._form.setRowVisible(self.stains_box, stains)
         self._form.setRowVisible(self.count_row, not stains)
-        self.options_form.show_door("stains" if stains else "run")
+        self.options_form.show_door("stains" if stains else "run", self.kind_box.currentData())
         self._say_pins()
 
     @property
@@ -285,14 +284,19 @@ class UnmixPanel(PanelControls):
             self.findings_label.setText("Cancelled.")
 
     def restore(self, finished: Finished) -> None:
-        """Show an earlier run again, with its settings."""
+        """Show an earlier run again, and its layer with its settings; another layer keeps its own."""
         if self.running:
             return
-        self.take_settings(finished.recipe)
+        sources = [identity_of(layer) for layer in self._layers]
+        if finished.source_id in sources:
+            self.layer_box.setCurrentIndex(sources.index(finished.source_id))
+        if finished.source_id in sources or not sources:
+            self.take_settings(finished.recipe)
         self.runner.show(finished)
 
     def _take_shown(self, finished: Finished) -> None:
-        """Say what a run has to say about itself, the first time it is shown."""
+        """Say what a run found, and what it has to say about itself the first time it is shown."""
+        self._show_findings()
         if finished.run_id not in self._said:
             self._said.add(finished.run_id)
             for sentence in finished.warnings:

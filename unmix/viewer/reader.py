@@ -52,14 +52,27 @@ def open_layers(path: PathOrPaths) -> list[LayerData]:
     ReadError
         A file is damaged or does not hold an image.
     """
-    from napari import current_viewer
-
-    from .opening import settle
-
     paths = [path] if isinstance(path, str) else list(path)
 
     def read() -> list[LayerData]:
         return [layer for one in paths for layer in _layers_of(Path(one))]
+
+    return handed_over(read, path=paths[0], reader_plugin="unmix")
+
+
+def handed_over(read: Callable[[], list[LayerData]], **origin: Any) -> list[LayerData]:
+    """Return the layers that `read` gives, or napari's word for nothing where they are read and arrive later.
+
+    Parameters
+    ----------
+    read : callable
+        Reads; called in a worker where a user opens by hand, in a window.
+    **origin
+        Where layers are said to come from that arrive later, in napari's words: a path and a plugin, or a sample.
+    """
+    from napari import current_viewer
+
+    from .opening import settle
 
     viewer = current_viewer()
     if viewer is not None:
@@ -67,7 +80,7 @@ def open_layers(path: PathOrPaths) -> list[LayerData]:
 
         arrivals = arrivals_of(viewer)
         if arrivals is not None:
-            arrivals.open(paths[0], read)
+            arrivals.open(read, origin)
             return _NOTHING
     return settle(read())
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 
 from .latest import Latest
 from .pacing import after
-from .regions import Region, is_drawing, regions_of
+from .regions import Region, finding_regions, is_drawing
 from .spectral_values import Measured
 
 _PAUSE_MS = 250
@@ -66,9 +66,10 @@ class RegionMeans(QObject):
         view, source, layers = self.dock.view, self.dock.source, self.dock.viewer.layers
         if view is None or source is None or source not in layers:
             return
-        regions = regions_of(list(layers), source, (view.image.sizes["y"], view.image.sizes["x"]))
-        if regions or self.means:
-            self._worker.ask(lambda: [(one, view.of_pixels(one.pixels)) for one in regions], self._take)
+        if not self.means and not any(map(is_drawing, layers)):
+            return
+        find = finding_regions(list(layers), source, (view.image.sizes["y"], view.image.sizes["x"]))
+        self._worker.ask(lambda: [(one, view.of_pixels(one.pixels)) for one in find()], self._take)
 
     def _take(self, means: list[tuple[Region, Measured | None]]) -> None:
         self.means = {region.key: (region, measured) for region, measured in means if measured is not None}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from functools import partial
+from itertools import islice, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from .sources import about
 
 MOST_REGIONS = 24
 _AROUND = 64
+_MOST_PIXELS = 500_000
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ def is_drawing(layer: Any) -> bool:
     return type(layer).__name__ in ("Shapes", "Labels", "Points") and "role" not in about(layer)
 
 
-def regions_of(layers: list[Any], source: Any, shape: tuple[int, int]) -> list[Region]:
-    """Return the regions drawn over a source layer.
+def finding_regions(layers: list[Any], source: Any, shape: tuple[int, int]) -> Callable[[], list[Region]]:
+    """Look at what is drawn over a source layer; return what finds its pixels, to be called in a worker.
 
     Parameters
     ----------
@@ -59,11 +63,13 @@ def regions_of(layers: list[Any], source: Any, shape: tuple[int, int]) -> list[R
     shape : (int, int)
         Its rows and columns.
     """
-    found: list[Region] = []
-    for layer in layers:
-        if is_drawing(layer) and layer.visible:
-            found += _READ[type(layer).__name__](layer, source, shape)
-    return found[:MOST_REGIONS]
+    found = [
+        one
+        for layer in layers
+        if is_drawing(layer) and layer.visible
+        for one in _LOOK[type(layer).__name__](layer, source, shape)
+    ]
+    return lambda: list(islice((region for find in found for region in find()), MOST_REGIONS))
 
 
 def line_of(layer: Any, source: Any) -> np.ndarray | None:
@@ -77,27 +83,61 @@ def line_of(layer: Any, source: Any) -> np.ndarray | None:
 
 
 def _in_source(layer: Any, source: Any, points: np.ndarray) -> np.ndarray:
-    """Return points (n, layer.ndim) of a layer as rows and columns (n, 2) of the source."""
+    """Return points (n, layer.ndim) of a layer as rows and columns (n, 2) of the source, by the affine map between."""
     own = np.atleast_2d(points).astype(float)
-    world = np.array([layer.data_to_world(point) for point in own])
-    return np.array([np.asarray(source.world_to_data(point))[-2:] for point in world])
+    steps = np.vstack([np.zeros(own.shape[1]), np.eye(own.shape[1])[-2:]])
+    world = [layer.data_to_world(place) for place in own[0] + steps]
+    corner, down, right = (np.asarray(source.world_to_data(place))[-2:] for place in world)
+    return corner + (own - own[0])[:, -2:] @ np.stack([down - corner, right - corner])
 
 
-def _of_shapes(layer: Any, source: Any, shape: tuple[int, int]) -> list[Region]:
-    from skimage.draw import line, polygon
+Find = Callable[[], list[Region]]
+Pixels = Callable[[np.ndarray, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
+"""From corners (n, 2) and the shape of the image to rows and columns."""
 
-    found = []
-    for k, (vertices, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True)):
+
+class _Look(NamedTuple):
+    """What a region is called, its colour, the layer it was drawn in, and which part of that it is."""
+
+    name: str
+    colour: np.ndarray
+    layer_id: str
+    part: str
+
+
+def _of_shapes(layer: Any, source: Any, shape: tuple[int, int]) -> list[Find]:
+    """Return what finds the pixels of each shape."""
+    found: list[Find] = []
+    for k, (vertices, kind) in enumerate(zip(layer.data[:MOST_REGIONS], layer.shape_type, strict=False)):
         corners = _in_source(layer, source, _ellipse(vertices) if kind == "ellipse" else vertices)
-        if kind in ("line", "path"):
-            whole = np.rint(corners).astype(int)
-            pairs = [line(*a, *b) for a, b in pairwise(whole)]
-            rows, columns = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        else:
-            rows, columns = polygon(corners[:, 0], corners[:, 1])
-        colour = np.asarray(layer.edge_color[k])[:3]
-        found.append(_region(layer, str(k), f"{layer.name} {k + 1}", colour, rows, columns, shape))
-    return [one for one in found if one is not None]
+        pixels = _along if kind in ("line", "path") else _inside
+        look = _Look(f"{layer.name} {k + 1}", np.asarray(layer.edge_color[k])[:3], str(layer.unique_id), str(k))
+        found.append(partial(_of_corners, look, pixels, corners, shape))
+    return found
+
+
+def _of_corners(look: _Look, pixels: Pixels, corners: np.ndarray, shape: tuple[int, int]) -> list[Region]:
+    return _region(look, *pixels(corners, shape), shape)
+
+
+def _along(corners: np.ndarray, _shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and columns of the pixels along a line."""
+    from skimage.draw import line
+
+    pairs = [line(*a, *b) for a, b in pairwise(np.rint(corners).astype(int))]
+    rows, columns = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    return rows, columns
+
+
+def _inside(corners: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and columns of the pixels in a polygon, of a large one every second, third and so on."""
+    from skimage.draw import polygon
+
+    low, high = np.clip([corners.min(axis=0), corners.max(axis=0)], 0, shape)
+    step = max(1, math.ceil(math.sqrt(np.prod(high - low) / _MOST_PIXELS)))
+    reduced = corners / step
+    rows, columns = polygon(reduced[:, 0], reduced[:, 1], shape=tuple(-(-size // step) for size in shape))
+    return rows * step, columns * step
 
 
 def _ellipse(corners: np.ndarray) -> np.ndarray:
@@ -108,55 +148,54 @@ def _ellipse(corners: np.ndarray) -> np.ndarray:
     return centre + np.outer(np.cos(angles), across) + np.outer(np.sin(angles), down)
 
 
-def _of_labels(layer: Any, source: Any, shape: tuple[int, int]) -> list[Region]:
+def _of_labels(layer: Any, source: Any, shape: tuple[int, int]) -> list[Find]:
+    """Return what finds the pixels of every label."""
     data = layer.data[0] if layer.multiscale else layer.data
     if data.ndim != 2:
         return []
-    labels = np.asarray(data)
-    found = []
-    for label in np.unique(labels[labels != 0])[:MOST_REGIONS]:
-        places = np.argwhere(labels == label)
-        rows, columns = _in_grid(layer, source, places)
-        colour = np.asarray(layer.get_color(int(label)))[:3]
-        found.append(_region(layer, str(label), f"{layer.name} {label}", colour, rows, columns, shape))
-    return [one for one in found if one is not None]
-
-
-def _in_grid(layer: Any, source: Any, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pixels of a labels layer as rows and columns of the source, by the affine map between the two."""
     corner, down, right = _in_source(layer, source, np.array([[0, 0], [1, 0], [0, 1]]))
-    mapped = corner + places[:, :1] * (down - corner) + places[:, 1:] * (right - corner)
-    whole = np.rint(mapped).astype(int)
-    return whole[:, 0], whole[:, 1]
+    name, identity = layer.name, str(layer.unique_id)
+
+    def find() -> list[Region]:
+        labels = np.asarray(data)
+        found: list[Region] = []
+        for label in np.unique(labels[labels != 0])[:MOST_REGIONS]:
+            flat = np.flatnonzero(labels == label)
+            flat = flat[:: -(-len(flat) // _MOST_PIXELS)]
+            places = np.stack(np.divmod(flat, labels.shape[1]), axis=1)
+            mapped = np.rint(corner + places @ np.stack([down - corner, right - corner])).astype(int)
+            look = _Look(f"{name} {label}", np.asarray(layer.get_color(int(label)))[:3], identity, str(label))
+            found += _region(look, mapped[:, 0], mapped[:, 1], shape)
+        return found
+
+    return [find]
 
 
-def _of_points(layer: Any, source: Any, shape: tuple[int, int]) -> list[Region]:
-    """Return the points of each colour as one region."""
+def _of_points(layer: Any, source: Any, shape: tuple[int, int]) -> list[Find]:
+    """Return what finds the points of each colour as one region."""
     if not len(layer.data):
         return []
     places = np.rint(_in_source(layer, source, layer.data)).astype(int)
     colours, group = np.unique(np.asarray(layer.face_color)[:, :3], axis=0, return_inverse=True)
-    found = []
+    found: list[Find] = []
     for k, colour in enumerate(colours):
         mine = places[np.ravel(group) == k]
         name = layer.name if len(colours) == 1 else f"{layer.name} {k + 1}"
-        found.append(_region(layer, str(k), name, colour, mine[:, 0], mine[:, 1], shape))
-    return [one for one in found if one is not None]
+        look = _Look(name, colour, str(layer.unique_id), str(k))
+        found.append(partial(_region, look, mine[:, 0], mine[:, 1], shape))
+    return found
 
 
-_READ = {"Shapes": _of_shapes, "Labels": _of_labels, "Points": _of_points}
+_LOOK = {"Shapes": _of_shapes, "Labels": _of_labels, "Points": _of_points}
 
 
-def _region(
-    layer: Any, part: str, name: str, colour: np.ndarray, rows: Any, columns: Any, shape: tuple[int, int]
-) -> Region | None:
-    """Return a region of those pixels that are inside the image, None where there are none."""
-    rows, columns = np.asarray(rows), np.asarray(columns)
+def _region(look: _Look, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> list[Region]:
+    """Return the region of those pixels that are inside the image; nothing where there are none."""
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     if not inside.any():
-        return None
+        return []
     rows, columns = rows[inside], columns[inside]
-    pixels = np.unique(rows.astype(np.int64) * shape[1] + columns)
+    flat = np.unique(rows.astype(np.int64) * shape[1] + columns)
     centre = (float(rows.mean()), float(columns.mean()))
-    key = f"{layer.unique_id}/{part}"
-    return Region(key, name, np.asarray(colour, np.float64), pixels, str(layer.unique_id), centre)
+    colour = np.asarray(look.colour, np.float64)
+    return [Region(f"{look.layer_id}/{look.part}", look.name, colour, flat, look.layer_id, centre)]

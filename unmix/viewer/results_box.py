@@ -73,7 +73,6 @@ class ResultsBox(QWidget):
         )
         self._lay_out()
         self.history_box.activated.connect(self._on_chosen)
-        session.run_changed.connect(self.refresh)
         session.endmembers_changed.connect(self.refresh)
         self.refresh()
 

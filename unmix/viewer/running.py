@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from qtpy import QtCore
@@ -113,7 +114,8 @@ class Runner(QObject):
     def show(self, finished: Finished) -> None:
         """Show a run's layers, one at a turn of the event loop."""
         layers = showing(self.viewer, finished.layers, self._source(finished.source_id))
-        self._steps.start(layers, lambda: self._take_shown(finished))
+        taken = session_of(self.viewer).taking(finished)
+        self._steps.start(chain(layers, taken), lambda: self._take_shown(finished))
         self.changed.emit()
 
     def _keep_searches_short(self) -> None:
@@ -199,7 +201,6 @@ class Runner(QObject):
             self.show(answered(answer))
 
     def _take_shown(self, finished: Finished) -> None:
-        session_of(self.viewer).take(finished)
         self.shown.emit(finished)
         self.changed.emit()
 

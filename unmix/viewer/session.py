@@ -6,6 +6,8 @@ Knows nothing of Qt. Docks change it, and listen to it.
 from __future__ import annotations
 
 import weakref
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +20,7 @@ from .finished import Finished, colours_in
 from .layers import STAINED
 from .relabel import recolour_layers, relabelled, rename_layers
 from .request import Known
+from .show import Step
 from .sources import about, identity_of, is_source
 
 MOST_RUNS = 20
@@ -69,7 +72,7 @@ class Session:
     """
 
     run_changed = Signal()
-    """The run that is shown is another one now."""
+    """The run that is shown is another one now; `endmembers_changed` follows."""
     endmembers_changed = Signal()
     """A name, a colour, a pin or the list itself is another one now."""
 
@@ -142,6 +145,10 @@ class Session:
 
     def take(self, finished: Finished) -> None:
         """Make a run the current one and keep it in the history; the oldest go when there are too many."""
+        deque(self.taking(finished), maxlen=0)
+
+    def taking(self, finished: Finished) -> Iterator[Step]:
+        """Take a run so that a window can breathe between those who hear of it."""
         if finished not in self.runs:
             self.runs.append(finished)
         while len(self.runs) > MOST_RUNS or (len(self.runs) > 2 and self._bytes() > _MOST_BYTES):
@@ -156,6 +163,7 @@ class Session:
             for pure in _endmembers_of(finished)
         ]
         self.run_changed()
+        yield Step.GO_ON
         self.endmembers_changed()
 
     def _bytes(self) -> int:

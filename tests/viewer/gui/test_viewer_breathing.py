@@ -400,16 +400,39 @@ def test_a_dock_is_made_added_and_given_room_in_turns_of_their_own(qtbot, desk):
     assert open_dock(viewer, "Explore") is docks["unmix explore"]
 
 
-def test_searches_for_garbage_are_short_while_a_run_goes_on(qtbot, desk):
-    import gc
+class Cycle:
+    """Something only a search for garbage finds once nobody holds it."""
 
-    viewer, panel = desk
-    viewer.add_image(np.random.default_rng(0).random((5, 16, 16)), name="cube", contrast_limits=(0, 1))
-    panel.count_box.setValue(2)
-    panel.run_button.click()
+    def __init__(self):
+        self.itself = self
+
+
+def test_searches_for_garbage_are_short_while_a_panel_is_open(qtbot, make_napari_viewer, plugin):
+    import gc
+    import weakref
+
+    viewer = make_napari_viewer()
+    before = viewer.add_image(np.zeros((8, 8)), metadata={"held": Cycle()})
+    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
     assert gc.get_freeze_count() > 0
-    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    later = viewer.add_image(np.zeros((8, 8)), metadata={"held": Cycle()})
+    held = [weakref.ref(layer.metadata["held"]) for layer in (before, later)]
+    viewer.layers.remove(later)
+    later.metadata.clear()
+    gc.collect()
+    assert gc.get_freeze_count() > 0
+    assert held[1]() is None, "what came later is found all the same"
+    before.metadata.clear()
+    gc.collect()
+    assert held[0]() is not None
+    viewer.layers.remove(before)
     assert gc.get_freeze_count() == 0
+    qtbot.waitUntil(lambda: gc.get_freeze_count() > 0, timeout=WAIT_MS)
+    assert held[0]() is None, "what was there before is found once it is removed"
+    viewer.window.remove_dock_widget(panel.parent())
+    panel.deleteLater()
+    del panel
+    qtbot.waitUntil(lambda: gc.get_freeze_count() == 0, timeout=WAIT_MS)
 
 
 def test_twenty_gigabytes_are_not_read_to_be_shown(qtbot, desk, tmp_path, monkeypatch):

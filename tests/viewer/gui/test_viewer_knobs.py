@@ -19,14 +19,14 @@ def form(qtbot):
 
     form = OptionsForm()
     qtbot.addWidget(form)
-    form.show_door("run")
+    form.show_door("run", "reflectance")
     return form
 
 
 def test_an_untouched_form_returns_the_defaults(form):
     assert form.values() == asdict(Options())
     assert form.changed() == {}
-    form.show_door("stains")
+    form.show_door("stains", "brightfield")
     assert form.changed() == {}
 
 
@@ -45,6 +45,7 @@ def test_an_untouched_form_returns_the_defaults(form):
     ],
 )
 def test_what_is_set_is_what_is_returned(form, name, value):
+    form.show_door("run", "brightfield" if name == "white_point" else "reflectance")
     form._knobs[name].set_value(value)
     assert form.changed() == {name: value}
     form.restore_defaults()
@@ -60,10 +61,28 @@ def test_only_the_options_of_the_door_are_shown(form):
     shown = {name for name, knob in form._knobs.items() if knob.control.isVisibleTo(form)}
     assert {"anchors", "bands"} <= shown
     assert "sparsity" not in shown
-    form.show_door("stains")
+    form.show_door("stains", "brightfield")
     shown = {name for name, knob in form._knobs.items() if knob.control.isVisibleTo(form)}
     assert "sparsity" in shown
     assert "anchors" not in shown
+
+
+@pytest.mark.parametrize(
+    ("quantity", "there", "gone"),
+    [
+        ("reflectance", {"water_bands", "clouds"}, {"white_point", "od_base", "background", "noise", "extra_anchors"}),
+        ("counts", {"background", "noise", "extra_anchors"}, {"white_point", "od_base", "water_bands", "clouds"}),
+        ("brightfield", {"white_point"}, {"background", "noise", "water_bands", "od_base"}),
+        ("optical_density", {"od_base"}, {"background", "white_point", "clouds"}),
+    ],
+)
+def test_only_options_that_mean_something_for_the_kind_are_shown_and_given(form, quantity, there, gone):
+    form._knobs["white_point"].set_value((243.0,))
+    form.show_door("run", quantity)
+    shown = {name for name, knob in form._knobs.items() if knob.control.isVisibleTo(form)}
+    assert there | {"bands", "anchors", "threads"} <= shown
+    assert not gone & shown
+    assert ("white_point" in form.changed()) is (quantity == "brightfield")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +95,7 @@ def test_only_the_options_of_the_door_are_shown(form):
     ],
 )
 def test_a_wrong_text_is_one_sentence(form, name, text, message):
+    form.show_door("run", "brightfield" if name == "white_point" else "reflectance")
     form._knobs[name].control.setText(text)
     with pytest.raises(OptionError) as error:
         form.changed()

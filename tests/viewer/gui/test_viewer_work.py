@@ -61,6 +61,27 @@ def rows(dock):
     return [dock.table.item(row, 1).text() for row in range(dock.table.rowCount())]
 
 
+def test_restoring_a_run_brings_back_its_layer_and_leaves_the_settings_of_another_alone(qtbot, desk, image):
+    viewer, panel = desk
+    leaf = add(viewer, image, suggested_endmembers=3)
+    run(qtbot, panel)
+    first = panel.session.current
+    cells = add(viewer, image.rename("cells").assign_attrs(quantity="counts"), suggested_endmembers=2)
+    viewer.layers.selection.active = cells
+    run(qtbot, panel)
+    panel.restore(first)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    assert panel.layer is leaf
+    assert (panel.kind_box.currentData(), panel.count_box.value()) == ("reflectance", 3)
+    viewer.layers.selection.active = cells
+    viewer.layers.remove(leaf)
+    panel.restore(first)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
+    assert panel.session.current is first
+    assert panel.layer is cells
+    assert (panel.kind_box.currentData(), panel.count_box.value()) == ("counts", 2)
+
+
 def test_rename_pin_and_run_again(qtbot, desk, image):
     from qtpy.QtCore import Qt
 
