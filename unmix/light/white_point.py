@@ -63,9 +63,16 @@ def glass_noise(sample: np.ndarray, white: np.ndarray) -> np.ndarray | None:
         return None
     seen = light.compress(reached_in_all_channels(light, _NEAR_WHITE * middle), axis=0)
     low, upper = percentiles(seen, (25, 75))
-    glass = seen.astype(np.float64) - middle
-    near = np.abs(glass) <= _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
-    return np.sqrt(np.mean(glass**2, axis=0, where=near)) / np.asarray(white)
+    farthest = _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
+    deviations = [_deviation(*one) for one in zip(seen.T, middle, farthest, strict=True)]
+    return np.array(deviations) / np.asarray(white)
+
+
+def _deviation(channel: np.ndarray, middle: float, farthest: float) -> float:
+    """Return the root mean square of how far light (n,) is from the middle, without what is farther than a limit."""
+    off = channel.astype(np.float64) - middle
+    near = off.compress(np.abs(off) <= farthest)
+    return float(np.sqrt(np.cumsum(near * near)[-1] / len(near)))  # added up in order, like the rows of an array
 
 
 def brightest_value(sample: np.ndarray) -> float:
