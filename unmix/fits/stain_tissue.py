@@ -65,7 +65,7 @@ def tissue_pixels(
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
     noise = _noise(values[:, rule.good], rule)
-    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, noise, image.sizes["x"])
+    return Tissue(np.maximum(density.take(kept, axis=0), 0.0), positions[kept], counts, noise, image.sizes["x"])
 
 
 def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
