@@ -147,9 +147,9 @@ def decoded_tiles(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[int, int,
     seen: list[tuple[tuple[int, int, int, int], int]] = []
     decode = Segments.pixels
 
-    def counted(self: Segments, file: Any, number: int, file_size: int) -> np.ndarray | None:
+    def counted(self: Segments, file: Any, number: int) -> np.ndarray | None:
         seen.append((self.shape, number))
-        return decode(self, file, number, file_size)
+        return decode(self, file, number)
 
     monkeypatch.setattr(Segments, "pixels", counted)
     return seen
@@ -349,6 +349,41 @@ def test_a_slide_in_tiles_of_240_is_judged_on_its_own_tiles(
         density = -np.log(np.maximum(values[row, column], 0.5) / truth.white_point)
         angle = np.degrees(spectral_angle(density[None], result["endmembers"].values[k][None]))
         assert angle[0] < 8
+
+
+def test_tiles_that_were_judged_are_not_decoded_again(
+    tmp_path: Path, small_is_large: None, truth: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The maps are those of tiles decoded anew; of the last tiles down a part lies on the slide."""
+    path = tmp_path / "tiles of 512.tif"
+    values = np.tile(truth.image.values, (4, 4, 1))[:1900]
+    values[:1024, :1024] = np.rint(truth.white_point).astype(np.uint8)
+    about = {"axes": "YXS", **{f"PhysicalSize{axis}": 0.5 for axis in "XY"}}
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for step, more in ((1, {"subifds": 1, "metadata": about}), (4, {"subfiletype": 1, "metadata": None})):
+            file.write(values[::step, ::step], tile=(512, 512), photometric="rgb", compression="zlib", **more)
+    image = unmix.read(path)
+    decoded = decoded_tiles(monkeypatch)
+    result = unmix.separate_stains(image)
+    tiles = [number for shape, number in decoded if shape[1:3] == (1900, SIZE)]
+    monkeypatch.setattr(judging, "_KEPT_BYTES", 0)
+    again = unmix.separate_stains(image)
+    assert 12 <= len(set(tiles)) < 16
+    twice = {number for number in tiles if tiles.count(number) > 1}
+    assert twice <= {12, 13, 14, 15}, "only parts of tiles may be decoded again"
+    assert len([number for shape, number in decoded if shape[1:3] == (1900, SIZE)]) > 2 * len(tiles)
+    one, other = (view_behind(found["abundances"].data) for found in (result, again))
+    assert one is not None
+    assert other is not None
+    for k in range(3):
+        np.testing.assert_array_equal(one.slide.overview.picture(k), other.slide.overview.picture(k))
+    np.testing.assert_array_equal(result["endmembers"].values, again["endmembers"].values)
+
+
+def test_small_slides_are_judged_on_fewer_tiles() -> None:
+    for side, expected in ((4, 16), (20, 24), (36, 40), (64, 48)):
+        corners = judging._tissue_tiles(np.ones((side, side), bool), (256 * side, 256 * side), (256, 256))
+        assert len(corners) == len(np.unique(corners, axis=0)) == expected
 
 
 def test_maps_are_picked_in_any_order(result: xr.Dataset) -> None:

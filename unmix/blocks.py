@@ -1,7 +1,7 @@
 """How an image is walked: its blocks, where a sample of its pixels lies, and a function over every block.
 
 The only Dask calls of the core are here. Kernels are serial and release the interpreter lock; parallelism is over
-blocks, by Dask's threads, with one BLAS thread inside a block. No answer depends on the block layout.
+blocks, by threads, with one BLAS thread inside a block. No answer depends on the block layout.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
-from .nmf.threads import one_blas_thread
+from .nmf.threads import one_blas_thread, side_by_side
 from .usable_pixels import UsablePixels, usable_pixels
 
 T = TypeVar("T")
@@ -141,8 +141,10 @@ def map_blocks(
     """
     blocks = blocks_of(image) if blocks is None else blocks
 
+    load = block_loader(image)
+
     def call(block: Block) -> T:
-        return function(*load_block(image, block), block)
+        return function(*load(block), block)
 
     return for_blocks(call, blocks, stage=stage, threads=threads, progress=progress)
 
@@ -158,13 +160,12 @@ def for_blocks(
     """Call ``function(block)`` on every block, by threads, each with one BLAS thread; return the answers in order."""
     from dask import config
     from dask.system import CPU_COUNT
-    from dask.threaded import get as by_threads
 
     lock, done = threading.Lock(), 0
 
-    def call(k: int) -> T:
+    def call(block: Block) -> T:
         nonlocal done
-        answer = function(blocks[k])
+        answer = function(block)
         with lock:
             done += 1
             if progress is not None:
@@ -174,13 +175,7 @@ def for_blocks(
     if progress is not None:
         progress(stage, 0, len(blocks))
     with one_blas_thread():
-        if len(blocks) == 1:
-            return [call(0)]
-        keys = [("block", k) for k in range(len(blocks))]
-        graph = {key: (call, key[1]) for key in keys}  # by hand: Dask's own `delayed` costs six times as much a task
-        # said aloud: outside the main thread Dask begins four threads more than there are processors
-        threads = threads or config.get("num_workers", CPU_COUNT)
-        return list(by_threads(graph, keys, num_workers=threads))
+        return side_by_side(call, blocks, threads or config.get("num_workers", CPU_COUNT))
 
 
 @dataclass(frozen=True)
@@ -269,11 +264,15 @@ def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
     if n_sample >= n_pixels:
         return np.arange(n_pixels)
     k = np.arange(n_sample, dtype=np.float64)
-    jitter = k * _GOLDEN
-    jitter -= np.floor(jitter)
-    positions = ((k + jitter) * (n_pixels / n_sample)).astype(np.int64)
-    positions = np.minimum(positions, n_pixels - 1)  # ascending, because the jitter is less than a step
-    return positions[np.concatenate([[True], np.diff(positions) > 0])]
+    places = k * _GOLDEN
+    places -= np.floor(places)
+    places += k  # ascending, because the jitter is less than a step
+    places *= n_pixels / n_sample
+    positions = places.astype(np.int64)
+    np.minimum(positions, n_pixels - 1, out=positions)
+    if n_pixels >= 2 * n_sample:
+        return positions  # steps are never shorter than 0.6 of the mean
+    return positions.compress(np.diff(positions, prepend=-1) > 0)
 
 
 def default_sample_size(n_pixels: int, n_bands: int = 1) -> int:

@@ -257,7 +257,7 @@ def _run(
         if options.most_per_pixel:
             solved = solve_best_subsets(mapped, found, progress, on_block)
         else:
-            solve = solve_blocks if prepared.glass is None else partial(map_slide, glass=prepared.glass)
+            solve = solve_blocks if prepared.slide is None else partial(map_slide, judged=prepared.slide)
             with plan_slide(out):
                 solved = solve(mapped.image, mapped.rule, found, options, progress, out=out, on_block=on_block)
     doubts = None

@@ -92,7 +92,10 @@ def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress
     judged = image if slide is None else slide.image
     sample, _ = sample_pixels(judged, threads=options.threads, progress=progress)
     require_valid(len(sample), image)
-    rule, notes = additive_rule(image, sample if slide is None else slide.overview, options)
+    if slide is None:
+        rule, notes = additive_rule(image, sample, options)
+    else:
+        rule, notes = additive_rule(image, slide.overview, options, slide.white)
     refuse_fill_values(sample, rule.good, image.attrs["quantity"])
     return Prepared(image, rule, sample, options, notes | ({} if slide is None else slide.notes), slide)
 

@@ -37,7 +37,7 @@ def test_angle_to_a_cone_against_a_dense_search():
     t = np.linspace(0, 1, 4001)[:, None]
     cone = (1 - t) * a + t * b
     cone /= np.linalg.norm(cone, axis=1, keepdims=True)
-    found = [cosine_to_cones(*direction, np.array([[a, b]])) for direction in directions]
+    found = [cosine_to_cones(*direction, np.array([[a, b]]), 1.0) for direction in directions]
     np.testing.assert_allclose(found, (directions @ cone.T).max(axis=1), atol=1e-6)
 
 

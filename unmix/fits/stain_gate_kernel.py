@@ -32,17 +32,22 @@ def gate(density, clipped, limits, cones, near, norms, fates):
             fates[i] = OVER_DENSE
         elif low < brightest:
             fates[i] = BRIGHTER
-        elif cosine_to_cones(x / norm, y / norm, z / norm, cones) < near[0]:
+        elif cosine_to_cones(x / norm, y / norm, z / norm, cones, near[0]) < near[0]:
             fates[i] = OFF_COLOUR
         else:
             fates[i] = GREY if (x + y + z) / norm * grey > near[1] else KEPT
 
 
 @exact_kernel
-def cosine_to_cones(x, y, z, cones):
-    """Return the cosine of the angle from a unit vector to the nearest of several plane cones."""
+def cosine_to_cones(x, y, z, cones, enough):
+    """Return the cosine of the angle from a unit vector to the nearest of several plane cones.
+
+    Or to the first whose cosine is `enough`.
+    """
     best = -1.0
     for k in range(len(cones)):
+        if best >= enough:
+            break
         a, b = cones[k, 0], cones[k, 1]
         c = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
         along_a = x * a[0] + y * a[1] + z * a[2]

@@ -76,7 +76,7 @@ def _counts(fates: np.ndarray, n_one_colour: int) -> dict[str, int]:
 def _cosine_of_grey(cones: np.ndarray) -> float:
     from .stain_gate_kernel import cosine_to_cones
 
-    return float(cosine_to_cones(*np.full(3, 3**-0.5), cones))
+    return float(cosine_to_cones(*np.full(3, 3**-0.5), cones, 1.0))
 
 
 def _is_stain(grey: np.ndarray, norm: np.ndarray) -> bool:

@@ -65,7 +65,7 @@ def tissue_pixels(
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
     noise = _noise(values[:, rule.good], rule)
-    return Tissue(np.maximum(density[kept], 0.0), positions[kept], counts, noise, image.sizes["x"])
+    return Tissue(np.maximum(density.take(kept, axis=0), 0.0), positions[kept], counts, noise, image.sizes["x"])
 
 
 def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
@@ -117,13 +117,14 @@ def _refuse_grey(values: np.ndarray, density: np.ndarray, counts: dict[str, int]
 def _differs_by_noise(density: np.ndarray) -> bool:
     """Return whether densities (n, 3) lie around grey and spread little and as far in every direction, or hardly."""
     squared = np.einsum("ij,ij->i", density, density)
-    dense = density.compress((squared > LEAST_DENSITY**2) & (squared < LARGEST_DENSITY**2), axis=0)
-    if len(dense) < LEAST_PIXELS:
+    dense = (squared > LEAST_DENSITY**2) & (squared < LARGEST_DENSITY**2)
+    n_dense = np.count_nonzero(dense)
+    if n_dense < LEAST_PIXELS:
         return False
-    grey, mean = np.full(3, 3**-0.5), dense.mean(axis=0)
+    grey, mean = np.full(3, 3**-0.5), dense @ density / n_dense
     if mean @ grey < np.cos(np.radians(_ABOUT_GREY_DEGREES)) * np.linalg.norm(mean):
         return False
-    across = dense @ np.linalg.svd(grey[None, :])[2][1:].T
-    least, most = np.linalg.eigvalsh(across.T @ across / len(dense))
+    across = density.compress(dense, axis=0) @ np.linalg.svd(grey[None, :])[2][1:].T
+    least, most = np.linalg.eigvalsh(across.T @ across / n_dense)
     spread = np.sqrt(most) / np.linalg.norm(mean)
     return bool(spread < _TINT or (spread < _LITTLE and most < _ROUND * least))

@@ -222,14 +222,14 @@ def _refined(
 
 def _strided(density: np.ndarray, corners: Corners) -> np.ndarray:
     """Return the pixels of the plane that the refinement looks at."""
-    inside = density[corners.kept]
-    return inside[sample_positions(len(inside), REFINED_PIXELS)]
+    inside = np.flatnonzero(corners.kept)
+    return density[inside[sample_positions(len(inside), REFINED_PIXELS)]]
 
 
 def _doubted_where_pale(fit: StainFit, density: np.ndarray, references: np.ndarray) -> StainFit:
     """Flag two stains of which one is seen in pale tissue only, where any tint of the glass looks like a stain."""
     norm = np.linalg.norm(density, axis=1)
-    dense = density[norm >= np.quantile(norm, 1 - DENSE_SHARE)]
+    dense = density.compress(norm >= np.quantile(norm, 1 - DENSE_SHARE), axis=0)
     width = find_edges(dense, references).width_degrees
     notes = {**fit.notes, "dense_width_degrees": width}
     if fit.flag != "none" or width >= min(PALE_ONLY_DEGREES, PALE_ONLY_RATIO * fit.notes["hull_width_degrees"]):
@@ -294,7 +294,8 @@ def _nearest_pixels(fit: StainFit, tissue: Tissue, width: int) -> tuple[np.ndarr
     row = np.full(len(fit.vectors), -1, np.int64)
     col = row.copy()
     if len(tissue.density):
-        direction = tissue.density / np.linalg.norm(tissue.density, axis=1, keepdims=True)
+        lengths = np.sqrt(np.einsum("ij,ij->i", tissue.density, tissue.density))
         for k in np.flatnonzero(fit.counts):
-            row[k], col[k] = divmod(int(tissue.positions[np.argmax(direction @ fit.vectors[k])]), width)
+            cosine = tissue.density @ fit.vectors[k] / lengths
+            row[k], col[k] = divmod(int(tissue.positions[np.argmax(cosine)]), width)
     return row, col

@@ -73,13 +73,18 @@ class Additive:
         return full
 
 
-def additive_rule(image: xr.DataArray, sample: np.ndarray, options: Any) -> tuple[Additive, dict[str, Any]]:
-    """Decide the rule from the image's quantity and a sample (n, band) of valid pixels; also return notes about it."""
+def additive_rule(
+    image: xr.DataArray, sample: np.ndarray, options: Any, white: WhitePoint | None = None
+) -> tuple[Additive, dict[str, Any]]:
+    """Decide the rule from the image's quantity and a sample (n, band) of valid pixels; also return notes about it.
+
+    `white` is the white point of the sample where that was estimated before.
+    """
     quantity = image.attrs["quantity"]
     good = good_band_index(image, sample)
     n_bands = image.sizes["band"]
     if quantity == "brightfield":
-        return _brightfield_rule(image, sample, good, options.white_point)
+        return _brightfield_rule(image, sample, good, options.white_point, white)
     if options.white_point is not None:
         raise OptionError(f"white_point= is for brightfield images; this one is {quantity}.")
     if quantity == "optical_density":
@@ -98,7 +103,11 @@ def background_by_band(given: tuple[float, ...] | None, good: np.ndarray, n_band
 
 
 def _brightfield_rule(
-    image: xr.DataArray, sample: np.ndarray, good: np.ndarray, given: tuple[float, ...] | None
+    image: xr.DataArray,
+    sample: np.ndarray,
+    good: np.ndarray,
+    given: tuple[float, ...] | None,
+    estimated: WhitePoint | None,
 ) -> tuple[Additive, dict[str, Any]]:
     zero, full = count_clipped(sample)
     notes: dict[str, Any] = {
@@ -108,7 +117,9 @@ def _brightfield_rule(
     }
     white = _known_white_point(image, sample.shape[1], given)
     if white is None:
-        estimate = estimate_white_point(sample[:, good])
+        estimate = estimated
+        if estimate is None or len(good) < sample.shape[1]:
+            estimate = estimate_white_point(sample[:, good])
         _say_what_was_assumed(estimate)
         white, notes["white_point_seen"] = estimate.values, estimate.seen
         notes["sampled_white_padding"] = estimate.n_padding

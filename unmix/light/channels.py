@@ -23,6 +23,15 @@ def in_any_channel(condition: np.ndarray) -> np.ndarray:
     return held
 
 
+def reached_in_all_channels(values: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Return for which pixels (n, n_channels) every channel is at least what `least` (n_channels,) says of it."""
+    if values.dtype.kind != "u":
+        return in_all_channels(values >= least)
+    limits = np.ceil(least).astype(np.int64).tolist()  # whole numbers are compared as such
+    held: np.ndarray = reduce(np.logical_and, map(np.greater_equal, values.T, limits))
+    return held
+
+
 def least_channel(values: np.ndarray) -> np.ndarray:
     """Return the least of the channels of every pixel (..., n_channels)."""
     found: np.ndarray = reduce(np.minimum, np.moveaxis(values, -1, 0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .beer_lambert import full_scale
-from .channels import in_all_channels, percentiles
+from .channels import in_all_channels, percentiles, reached_in_all_channels
 
 DARKEST_WHITE = 200.0 / 255.0
 
@@ -56,15 +56,23 @@ def glass_noise(sample: np.ndarray, white: np.ndarray) -> np.ndarray | None:
     None where no bare glass is seen in the sample (n, n_bands) of recorded light. Dust and the edges of tissue, more
     than three deviations off, do not count.
     """
-    light = sample.compress(~in_all_channels(sample == brightest_value(sample)), axis=0)
+    saturated = in_all_channels(sample == brightest_value(sample))
+    light = sample.compress(~saturated, axis=0) if saturated.any() else sample
     middle = _bare_glass(light, _high(light)) if len(light) else None
     if middle is None:
         return None
-    seen = light.compress(in_all_channels(light >= _NEAR_WHITE * middle), axis=0)
+    seen = light.compress(reached_in_all_channels(light, _NEAR_WHITE * middle), axis=0)
     low, upper = percentiles(seen, (25, 75))
-    glass = seen.astype(np.float64) - middle
-    near = np.abs(glass) <= _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
-    return np.sqrt(np.mean(glass**2, axis=0, where=near)) / np.asarray(white)
+    farthest = _OFF_GLASS * ((upper - low) / _IQR_OF_SIGMA + _ROUNDING * middle)
+    deviations = [_deviation(*one) for one in zip(seen.T, middle, farthest, strict=True)]
+    return np.array(deviations) / np.asarray(white)
+
+
+def _deviation(channel: np.ndarray, middle: float, farthest: float) -> float:
+    """Return the root mean square of how far light (n,) is from the middle, without what is farther than a limit."""
+    off = channel.astype(np.float64) - middle
+    near = off.compress(np.abs(off) <= farthest)
+    return float(np.sqrt(np.cumsum(near * near)[-1] / len(near)))  # added up in order, like the rows of an array
 
 
 def brightest_value(sample: np.ndarray) -> float:
@@ -80,9 +88,11 @@ def _glass_below_padding(sample: np.ndarray, full: float) -> np.ndarray | None:
     Glass so bright that the camera clips it has a flank: pixels just below the full range. Padding has none.
     """
     padding = in_all_channels(sample == full)
+    if not padding.any() or padding.all():
+        return None
     rest = sample.compress(~padding, axis=0)
     flank = in_all_channels(rest >= _BRIGHTER_THAN_GLASS * full)
-    if not len(rest) or not padding.any() or flank.sum() > _PADDING_IS_ALONE * padding.sum():
+    if flank.sum() > _PADDING_IS_ALONE * padding.sum():
         return None
     glass = _bare_glass(rest, _high(rest))
     return None if glass is None or (glass < DARKEST_WHITE * full).any() else glass
@@ -95,7 +105,7 @@ def _high(sample: np.ndarray) -> np.ndarray:
 
 def _bare_glass(sample: np.ndarray, high: np.ndarray) -> np.ndarray | None:
     """Return the median of what is nearly as bright as `high`, None where it is little or no narrow peak."""
-    glass = sample.compress(in_all_channels(sample >= _NEAR_WHITE * high), axis=0)
+    glass = sample.compress(reached_in_all_channels(sample, _NEAR_WHITE * high), axis=0)
     if len(glass) < _GLASS_SHARE * len(sample):
         return None
     low, middle, upper = percentiles(glass, (25, 50, 75))

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import ReadError
 from .naming import shown
-from .window import Raw, file_stamp
+from .open_file import file_stamp
+from .window import Raw
 
 
 @dataclass

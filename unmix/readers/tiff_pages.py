@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ReadError
 from .limits import check_decoded_size
 from .naming import shown
+from .open_file import OpenFile, opened
 from .tiff_segments import segment_size, segments_of
-from .window import file_stamp
 
 
 @dataclass
@@ -53,7 +52,7 @@ class TiffPages:
 
     def read(self, rows: slice, columns: slice, bands: slice) -> np.ndarray:
         shape = rows.stop - rows.start, columns.stop - columns.start, bands.stop - bands.start
-        with open(self.path, "rb", buffering=0) as file:
+        with opened(self.path) as file:
             if not self.band_is_page and (tile := self._one_tile(file, rows, columns, shape)) is not None:
                 return tile
             values = np.empty(shape, self.dtype)
@@ -64,23 +63,22 @@ class TiffPages:
                 self._fill(values, file, self.pages[0], rows, columns, bands)
         return values
 
-    def _one_tile(self, file: IO[bytes], rows: slice, columns: slice, shape: tuple[int, int, int]) -> np.ndarray | None:
+    def _one_tile(self, file: OpenFile, rows: slice, columns: slice, shape: tuple[int, int, int]) -> np.ndarray | None:
         """Return the pixels of a window that is one whole tile or strip as they were decoded; None where it is not."""
-        segments = segments_of(self.path, file_stamp(self.path), self.pages[0], self.by_number)
+        segments = segments_of(self.path, file.stamp, self.pages[0], self.by_number)
         height, width = segments.size
         planes, _, page_width, samples = segments.shape
         if planes > 1 or shape != (height, width, samples) or rows.start % height or columns.start % width:
             return None
         number = rows.start // height * -(-page_width // width) + columns.start // width
-        return segments.pixels(file, number, os.fstat(file.fileno()).st_size)
+        return segments.pixels(file, number)
 
-    def _fill(self, out: np.ndarray, file: IO[bytes], key: int, rows: slice, columns: slice, samples: slice) -> None:
+    def _fill(self, out: np.ndarray, file: OpenFile, key: int, rows: slice, columns: slice, samples: slice) -> None:
         """Decode the segments of one page that a window touches, and put their pixels into `out`."""
-        segments = segments_of(self.path, file_stamp(self.path), key, self.by_number)
+        segments = segments_of(self.path, file.stamp, key, self.by_number)
         height, width = segments.size
-        file_size = os.fstat(file.fileno()).st_size
         for number, top, left, first in segments.touched(rows, columns, samples):
-            pixels = segments.pixels(file, number, file_size)
+            pixels = segments.pixels(file, number)
             y0, x0 = max(rows.start, top), max(columns.start, left)
             y1, x1 = min(rows.stop, top + height), min(columns.stop, left + width)
             last = samples.stop if segments.shape[0] == 1 else first + 1

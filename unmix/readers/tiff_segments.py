@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ReadError
 from .naming import one_line, shown
+from .open_file import OpenFile, Stamp
 
 _JPEG = (6, 7, 34892, 33007)
 _PAGES_KEPT = 32
@@ -54,7 +55,7 @@ class Segments:
                 for column in range(columns.start // width, (columns.stop - 1) // width + 1):
                     yield (plane * down + row) * across + column, row * height, column * width, plane
 
-    def pixels(self, file: IO[bytes], number: int, file_size: int) -> np.ndarray | None:
+    def pixels(self, file: OpenFile, number: int) -> np.ndarray | None:
         """Return the pixels (rows, columns, samples) of one segment, or None where it was never written."""
         if number >= len(self.offsets) or number >= len(self.byte_counts):
             raise ReadError(
@@ -63,17 +64,16 @@ class Segments:
         start, size = int(self.offsets[number]), int(self.byte_counts[number])
         if size == 0 or start == 0:
             return None
-        if start + size > file_size:
+        if start + size > file.stamp[0]:
             raise ReadError(
-                f"{shown(self.path)} is cut short: a tile ends at byte {start + size}, the file has {file_size}."
+                f"{shown(self.path)} is cut short: a tile ends at byte {start + size}, the file has {file.stamp[0]}."
             )
-        file.seek(start)
-        decoded: np.ndarray = self.decode(file.read(size), number)[0][0]
+        decoded: np.ndarray = self.decode(file.bytes_at(start, size), number)[0][0]
         return decoded
 
 
 @lru_cache(maxsize=_PAGES_KEPT)
-def segments_of(path: str, stamp: tuple[int, int] | None, key: int, by_number: bool) -> Segments:
+def segments_of(path: str, stamp: Stamp, key: int, by_number: bool) -> Segments:
     """Return the tiles or strips of the page of a file, by its number or by the offset of its directory.
 
     `stamp` is the file's size and time of change: what was kept of an earlier file of this name is not used.

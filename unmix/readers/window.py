@@ -1,14 +1,13 @@
 """What all lazy readers share: a window of recorded numbers, turned into physical values.
 
 A reader supplies a `Raw`: a small picklable object that knows where the numbers are and reads a window of them,
-opening the file anew every time. `Physical` puts scale, offset, nodata, region and chosen bands on top and is what
-`unmix.blocks.lazy_array` walks.
+opening the file anew every time (`open_file`). `Physical` puts scale, offset, nodata, region and chosen bands on top
+and is what `unmix.blocks.lazy_array` walks.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from ..errors import ReadError, UnmixError
 from ..image import sample_rows
 from ..indexing import span_of
 from .naming import one_line, shown
+from .open_file import file_stamp
 
 _PARALLEL_FROM = 1_000_000
 _SAMPLE_PLACES = 5
@@ -258,15 +258,6 @@ def chunks_along(
     rows = max(grain[0], math.isqrt(pixels) // grain[0] * grain[0])
     columns = max(grain[1], pixels // min(rows, height) // grain[1] * grain[1])
     return _cut(top, bottom, rows), _cut(left, right, columns), (n_bands,)
-
-
-def file_stamp(path: str) -> tuple[int, int] | None:
-    """Return size and modification time of a file, or None where there is none."""
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns
 
 
 def is_impossible(nodata: float, dtype: np.dtype) -> bool:

@@ -17,6 +17,7 @@ from ..light.additive import Additive
 from ..light.tables import NO_PIXELS, ClearCells, LightTables, light_tables
 from ..nmf.abundances import abundance_problem
 from ..options import Options
+from ..readers.open_file import files_kept_open
 from ..readers.pyramid import Pyramid, pyramid_of
 from ..result import Endmembers
 from ..stores import LARGEST_NUMBER, PER_UNIT
@@ -25,8 +26,9 @@ from ..stores.slide_maps import SlideMaps, shifted
 from ..writers.slide_plan import keep_ready, planned_pyramid
 from ..writers.slide_pyramid import PER_CONCENTRATION, TilePyramid
 from .glass import Glass
+from .judging import Decoded, Judged, solved_at_once
 
-_BLOCK, _LEAST_TILE = 1024, 512
+_BLOCK = 1024
 _WALKED = 2048
 _STRIP_VALUES = 1 << 15
 
@@ -55,7 +57,7 @@ class _Tissue:
 
     def _spans(self, axis: int, span: slice) -> list[slice]:
         """Cut rows (axis 0) or columns (axis 1) where tiles of the file begin."""
-        step = self.grain[axis] * max(1, _LEAST_TILE // self.grain[axis])
+        step = solved_at_once(self.grain)[axis]
         first = span.start + step - (span.start + self.origin[axis]) % step
         edges = [span.start, *range(first, span.stop, step), span.stop]
         return [slice(a, b) for a, b in pairwise(edges)]
@@ -89,6 +91,7 @@ class _Summer:
     tissue: _Tissue
     tables: LightTables
     overview: Overview
+    decoded: Decoded
     tell: Callable[[Block], None]
 
     def block(self, block: Block) -> Sums:
@@ -113,14 +116,15 @@ class _Summer:
 
     def _added(self, block: Block, pixels: np.ndarray) -> tuple[Sums, int]:
         """Solve the tissue of a block and add it up; also return how many of its `pixels` were larger than 255."""
-        load = block_loader(self.tissue.image)
+        load = _loader(self.tissue.image, self.decoded)
         tiles = self.tissue.tiles(block)
         sums, n_beyond = [], 0
-        for tile, clear in tiles:
-            rows, columns = shifted(tile.rows, -block.rows.start), shifted(tile.columns, -block.columns.start)
-            one, n = self._tile(load, tile, clear, pixels[:, rows, columns])
-            sums.append(one)
-            n_beyond += n
+        with files_kept_open():
+            for tile, clear in tiles:
+                rows, columns = shifted(tile.rows, -block.rows.start), shifted(tile.columns, -block.columns.start)
+                one, n = self._tile(load, tile, clear, pixels[:, rows, columns])
+                sums.append(one)
+                n_beyond += n
         return summed(sums, _pixels([block]) - _pixels([tile for tile, _ in tiles])), n_beyond
 
     def _tile(self, load: Load, tile: Block, clear: ClearCells, pixels: np.ndarray) -> tuple[Sums, int]:
@@ -145,7 +149,7 @@ def map_slide(
     options: Options,
     progress: Progress | None = None,
     *,
-    glass: Glass,
+    judged: Judged,
     out: str | os.PathLike[str] | None = None,
     on_block: OnBlock | None = None,
 ) -> SolvedBlocks:
@@ -163,8 +167,8 @@ def map_slide(
         ``constraint`` and ``threads`` matter here.
     progress : callable, optional
         Called as ``progress("abundances", done, total)``.
-    glass : Glass
-        Where it shows nothing.
+    judged : Judged
+        What it was judged on: where it shows nothing, and tiles that are decoded already.
     out : path, optional
         Where the result will be written; maps that are not solved from tables are kept on that disk until then.
     on_block : callable, optional
@@ -178,7 +182,7 @@ def map_slide(
         other images are.
     """
     quantity = image.attrs["quantity"]
-    constraint = options.constraint_for(quantity)
+    constraint, glass = options.constraint_for(quantity), judged.glass
     problem = abundance_problem(found.spectra[:, rule.good], constraint, found.names)
     tables, pyramid = light_tables(rule, problem, image.dtype), pyramid_of(image)
     if tables is None or pyramid is None:
@@ -191,7 +195,7 @@ def map_slide(
     overview = Overview((len(found.names) + 1, height, width))
     slide = SlideMaps(edges, _Solver(tissue, tables), overview)
     maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
-    summer = _Summer(tissue, tables, overview, told_of_blocks(on_block, image, found, maps, constraint))
+    summer = _Summer(tissue, tables, overview, judged.decoded, told_of_blocks(on_block, image, found, maps, constraint))
     walk = partial(for_blocks, stage="abundances", threads=options.threads, progress=progress)
     planned = planned_pyramid((len(found.names), height, width))
     if planned is None:
@@ -205,6 +209,17 @@ def map_slide(
         "n_background": total.n_glass, "n_blocks": len(blocks), "n_blocks_skipped": len(blocks) - len(seen),
     }  # fmt: skip
     return SolvedBlocks(maps, facts_of(total, image, divided=False) | counts)
+
+
+def _loader(image: xr.DataArray, decoded: Decoded) -> Load:
+    """Return what loads tiles of a slide, as `load_block` does, but for those that are decoded already."""
+    load = block_loader(image)
+
+    def loaded(tile: Block) -> tuple[np.ndarray, np.ndarray]:
+        kept = decoded.get((tile.rows.start, tile.columns.start))
+        return kept if kept is not None and kept[0].shape[:2] == tile.shape else load(tile)
+
+    return loaded
 
 
 def _within(field: Block, edges: tuple[np.ndarray, np.ndarray], glass: Glass) -> list[Block]:

@@ -61,24 +61,34 @@ class Overview:
         self._lock = threading.Lock()
 
     def part(self, rows: slice, columns: slice) -> Part:
-        """Return an empty part for a window of the slide."""
-        y, x = rows.start // self.step, columns.start // self.step
-        cells = (rows.stop - 1) // self.step - y + 1, (columns.stop - 1) // self.step - x + 1
-        n_maps = self.shape[0]
-        place = rows.start - y * self.step, columns.start - x * self.step, self.step
-        totals, n_invalid = np.zeros((n_maps, *cells), np.uint32), np.zeros(cells, np.uint32)
-        return Part(totals, n_invalid, np.zeros(n_maps, np.uint16), place)
+        """Return an empty part for a window of the slide, or the cells themselves where no other reaches into them."""
+        down, across = self._cells(rows), self._cells(columns)
+        place = rows.start - down.start * self.step, columns.start - across.start * self.step, self.step
+        largest = np.zeros(self.shape[0], np.uint16)
+        if self._alone(0, rows) and self._alone(1, columns):
+            return Part(self._totals[:, down, across], self._n_invalid[down, across], largest, place)
+        cells = down.stop - down.start, across.stop - across.start
+        return Part(np.zeros((self.shape[0], *cells), np.uint32), np.zeros(cells, np.uint32), largest, place)
 
     def add(self, part: Part, rows: slice, columns: slice) -> None:
         """Add the part of a window; from any thread, in any order, each window once."""
-        y, x = rows.start // self.step, columns.start // self.step
-        where = slice(y, y + part.n_invalid.shape[0]), slice(x, x + part.n_invalid.shape[1])
         with self._lock:
+            np.maximum(self._largest, part.largest, out=self._largest)
+            if part.totals.base is self._totals:
+                return
+            where = self._cells(rows), self._cells(columns)
             for whole, added in zip(self._totals, part.totals, strict=True):
                 whole[where] += added
             if part.n_invalid.any():  # what is never written takes no memory
                 self._n_invalid[where] += part.n_invalid
-            np.maximum(self._largest, part.largest, out=self._largest)
+
+    def _cells(self, span: slice) -> slice:
+        """Return the cells that rows or columns lie in."""
+        return slice(span.start // self.step, (span.stop - 1) // self.step + 1)
+
+    def _alone(self, axis: int, span: slice) -> bool:
+        """Return whether no other rows or columns lie in the cells of these."""
+        return span.start % self.step == 0 and (span.stop % self.step == 0 or span.stop == self.shape[1 + axis])
 
     def picture(self, k: int) -> np.ndarray:
         """Return the mean of every cell of one map over its valid pixels, float32; NaN where none is valid."""
