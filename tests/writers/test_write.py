@@ -242,8 +242,12 @@ def test_threads_that_still_write_do_not_bring_a_removed_folder_back(tmp_path, m
         replace(old, new)
 
     monkeypatch.setattr(os, "replace", slow_but_for_one)
-    with pytest.raises(WriteError if end == "full" else KeyboardInterrupt):
-        unmix.write(result, tmp_path, formats=[name])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, it is ignored
+    try:
+        with pytest.raises(WriteError if end == "full" else KeyboardInterrupt):
+            unmix.write(result, tmp_path, formats=[name])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert os.listdir(tmp_path) == []
     time.sleep(0.3)
     assert os.listdir(tmp_path) == []
