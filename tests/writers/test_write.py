@@ -230,13 +230,14 @@ def test_a_disk_that_is_really_full_leaves_nothing(tmp_path, make):
 @pytest.mark.parametrize("name", [one.name for one in FORMATS if "zarr" in one.name])
 @pytest.mark.parametrize("end", ["full", "Ctrl-C"])
 def test_threads_that_still_write_do_not_bring_a_removed_folder_back(tmp_path, make, monkeypatch, name, end):
-    result, replace = make(shape=(1100, 1100), brightness=True), os.replace
+    result, replace, pressed = make(shape=(1100, 1100), brightness=True), os.replace, threading.Event()
 
     def slow_but_for_one(old, new):
         chunk = Path(new).name.removeprefix("0.0.")
         if chunk == "1" and end == "full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if chunk == "1":
+        if chunk == "1" and not pressed.is_set():
+            pressed.set()
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         time.sleep(0.2 if chunk == "2" else 0)
         replace(old, new)
