@@ -67,7 +67,7 @@ def finding_regions(layers: list[Any], source: Any, shape: tuple[int, int]) -> C
         one
         for layer in layers
         if is_drawing(layer) and layer.visible
-        for one in _LOOK[type(layer).__name__](layer, source, shape)
+        for one in _FINDING[type(layer).__name__](layer, source, shape)
     ]
     return lambda: list(islice((region for find in found for region in find()), MOST_REGIONS))
 
@@ -83,12 +83,18 @@ def line_of(layer: Any, source: Any) -> np.ndarray | None:
 
 
 def _in_source(layer: Any, source: Any, points: np.ndarray) -> np.ndarray:
-    """Return points (n, layer.ndim) of a layer as rows and columns (n, 2) of the source, by the affine map between."""
+    """Return points (n, layer.ndim) of a layer as rows and columns (n, 2) of the source."""
     own = np.atleast_2d(points).astype(float)
-    steps = np.vstack([np.zeros(own.shape[1]), np.eye(own.shape[1])[-2:]])
-    world = [layer.data_to_world(place) for place in own[0] + steps]
+    return _to_source(layer, source, own[0])(own)
+
+
+def _to_source(layer: Any, source: Any, origin: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the affine map from points of a layer, which differ from one in row and column, to those of the source."""
+    steps = np.vstack([np.zeros(len(origin)), np.eye(len(origin))[-2:]])
+    world = [layer.data_to_world(place) for place in origin + steps]
     corner, down, right = (np.asarray(source.world_to_data(place))[-2:] for place in world)
-    return corner + (own - own[0])[:, -2:] @ np.stack([down - corner, right - corner])
+    sides = np.stack([down - corner, right - corner])
+    return lambda points: corner + (points - origin)[:, -2:] @ sides
 
 
 Find = Callable[[], list[Region]]
@@ -153,7 +159,7 @@ def _of_labels(layer: Any, source: Any, shape: tuple[int, int]) -> list[Find]:
     data = layer.data[0] if layer.multiscale else layer.data
     if data.ndim != 2:
         return []
-    corner, down, right = _in_source(layer, source, np.array([[0, 0], [1, 0], [0, 1]]))
+    to_source = _to_source(layer, source, np.zeros(2))
     name, identity = layer.name, str(layer.unique_id)
 
     def find() -> list[Region]:
@@ -163,7 +169,7 @@ def _of_labels(layer: Any, source: Any, shape: tuple[int, int]) -> list[Find]:
             flat = np.flatnonzero(labels == label)
             flat = flat[:: -(-len(flat) // _MOST_PIXELS)]
             places = np.stack(np.divmod(flat, labels.shape[1]), axis=1)
-            mapped = np.rint(corner + places @ np.stack([down - corner, right - corner])).astype(int)
+            mapped = np.rint(to_source(places)).astype(int)
             look = _Look(f"{name} {label}", np.asarray(layer.get_color(int(label)))[:3], identity, str(label))
             found += _region(look, mapped[:, 0], mapped[:, 1], shape)
         return found
@@ -186,7 +192,7 @@ def _of_points(layer: Any, source: Any, shape: tuple[int, int]) -> list[Find]:
     return found
 
 
-_LOOK = {"Shapes": _of_shapes, "Labels": _of_labels, "Points": _of_points}
+_FINDING = {"Shapes": _of_shapes, "Labels": _of_labels, "Points": _of_points}
 
 
 def _region(look: _Look, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> list[Region]:
