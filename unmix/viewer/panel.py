@@ -11,13 +11,14 @@ from qtpy.QtWidgets import QWidget
 from ..errors import UnmixError
 from ..quantity import QUANTITIES
 from .activity import stage_title
-from .docks import opening_dock
+from .docks import open_dock
 from .findings import findings
 from .finished import Finished, colours_in
 from .garbage import ShortWhileOpen
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
+from .letters import making_letters
 from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
 from .panel_pins import known_to, say_pins, show_pins
@@ -29,7 +30,7 @@ from .settings import default_options
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
 from .view import cut_view, showing_view
-from .warming import warm, write_ahead
+from .warming import warm
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -48,7 +49,7 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.runner, self._docks = Runner(napari_viewer, self), Paced(self)
+        self.runner = Runner(napari_viewer, self)
         self._layers: list[Any] = []
         self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
@@ -57,9 +58,8 @@ class UnmixPanel(PanelControls):
         self._watch_viewer()
         self._list_layers()
         bind_keys(self.viewer, self)
-        warm(self, lambda: self.runner.busy)
         self._searches = ShortWhileOpen(self, self.viewer.layers)
-        write_ahead(self.viewer)
+        Paced(self).start(making_letters(self.viewer), lambda: warm(self, lambda: self.runner.busy))
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
@@ -309,7 +309,7 @@ class UnmixPanel(PanelControls):
     # showing
 
     def _open_dock(self, name: str) -> None:
-        self._docks.start(opening_dock(self.viewer, name))
+        open_dock(self.viewer, name)
 
     def _show_findings(self) -> None:
         current = self.session.current

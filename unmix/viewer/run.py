@@ -16,12 +16,12 @@ from ..errors import Cancelled, UnmixError, UnmixWarning
 from .failure import Failure
 from .finished import Finished
 from .layers import Shown, growing_layers, result_layers
+from .metadata import LayerData
 from .overview import Overview
 from .own_thread import Once, give_way
 from .recipe import recipe_of
 from .request import Request
 from .show import warm_up
-from .sources import LayerData
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def desk(desk):
     from unmix.viewer.docks import open_dock
 
     viewer, panel = desk
-    return viewer, panel, open_dock(viewer, "Spectra"), open_dock(viewer, "Explore")
+    return viewer, panel, open_dock(viewer, "Spectra").content, open_dock(viewer, "Explore").content
 
 
 @pytest.fixture

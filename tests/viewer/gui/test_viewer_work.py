@@ -10,7 +10,8 @@ import pytest
 
 import unmix
 from unmix.samples import sample_path
-from unmix.viewer.sources import about, layer_of_image
+from unmix.viewer.metadata import about
+from unmix.viewer.sources import layer_of_image
 
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
@@ -42,7 +43,7 @@ def spectra(qtbot, viewer, panel):
     """Return the spectra dock, opened by its button, once it knows the image."""
     panel.results.spectra_button.click()
     qtbot.waitUntil(lambda: "unmix spectra" in viewer.window.dock_widgets, timeout=WAIT_MS)
-    dock = viewer.window.dock_widgets["unmix spectra"]
+    dock = viewer.window.dock_widgets["unmix spectra"].content
     qtbot.waitUntil(lambda: dock.view is not None, timeout=WAIT_MS)
     return dock
 
@@ -426,7 +427,7 @@ def test_exploring(qtbot, desk, slide):
     run(qtbot, panel)
     panel.results.explore_button.click()
     qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
-    dock = viewer.window.dock_widgets["unmix explore"]
+    dock = viewer.window.dock_widgets["unmix explore"].content
     dock.colour.show_button.click()
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not viewer.layers["slide | eosin"].visible, timeout=WAIT_MS)
