@@ -12,7 +12,6 @@ from typing import Any
 
 from napari.layers import Layer
 from napari.layers._source import layer_source
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QThread
 from qtpy.QtWidgets import QMainWindow
@@ -24,6 +23,7 @@ from .loading import hand_over_units, load, load_what_shows_images
 from .metadata import RUN_ROLES, LayerData, known_by
 from .pacing import Paced
 from .step import Step
+from .workers import worker_for
 
 
 class Arrivals(QObject):
@@ -63,7 +63,7 @@ class Arrivals(QObject):
         self._worker = None
         if self._unread:
             read, origin = self._unread.popleft()
-            self._worker = create_worker(caught(lambda: (_read(read), origin)), _start_thread=False)
+            self._worker = worker_for(caught(lambda: (_read(read), origin)))
             self._worker.returned.connect(self._take)
             self._worker.finished.connect(self._read_next)
             self._worker.start()

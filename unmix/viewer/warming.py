@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject
 
 from ..pipeline import separate_stains, unmix
@@ -22,10 +20,10 @@ from .layers import Shown, result_layers
 from .loading import load, load_what_shows_images
 from .own_thread import give_way, in_own_thread
 from .show import warm_up
+from .workers import worker_for
 
 _BEGUN: list[bool] = []
 _WAIT_S = 0.05
-_LONGEST_STEP_MS = 30_000
 
 
 def warm(owner: QObject, busy: Callable[[], bool]) -> None:
@@ -42,22 +40,15 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
         return
     _BEGUN.append(True)
     _set_up_units()
-    worker: Any = create_worker(_steps, busy, _start_thread=False)
+    worker: Any = worker_for(_steps, busy)
     owner.destroyed.connect(worker.quit)
-    atexit.register(_end, worker)
     worker.start()
-
-
-def _end(worker: Any) -> None:
-    """Have all workers stop and wait for them, where a program ends without the event loop that would see to it."""
-    with suppress(RuntimeError):  # one did not stop in time: the program ends all the same
-        worker.await_workers(_LONGEST_STEP_MS)
 
 
 def _steps(busy: Callable[[], bool]) -> Iterator[None]:
     """Load what draws labels and curves, then do a small run of every kind, one at a step."""
     with suppress(RuntimeError):  # a program that ends begins no more threads; what is wrong else, a real run will say
-        for load_these in (_load_drawing, _load_docks):
+        for load_these in (_load_drawing, *_further_modules()):
             in_own_thread(load_these)
             yield
         for run in _runs():
@@ -83,11 +74,10 @@ def _set_up_units() -> None:
     _ = pint.get_application_registry().pixel
 
 
-def _load_docks() -> None:
-    """Load what the other docks and files need that are opened later."""
-    for module in ("spectra_dock", "explore_dock", "arrival"):
-        load(module)
-    import_module("h5py")  # a file is looked into before it is opened
+def _further_modules() -> list[Callable[[], object]]:
+    """Return what loads the other docks and what opens files, each by itself: a program may end in between."""
+    ours = [partial(load, module) for module in ("spectra_dock", "explore_dock", "arrival")]
+    return [*ours, partial(import_module, "h5py")]
 
 
 def _load_drawing() -> None:

@@ -57,6 +57,18 @@ viewer.close()
 """
 
 
+ENDED_AT_ONCE = """
+import napari
+from qtpy.QtCore import QEventLoop, QTimer
+
+viewer, loop = napari.Viewer(show=False), QEventLoop()
+QTimer.singleShot(0, lambda: viewer.window.add_plugin_dock_widget("unmix", "Unmix"))
+QTimer.singleShot(100, loop.quit)
+loop.exec()
+viewer.close()
+"""
+
+
 def widgets(viewer, kind):
     return viewer.window._qt_window.findChildren(kind)
 
@@ -66,6 +78,11 @@ def test_a_window_imports_nothing_slow_when_something_is_opened_by_hand(opened):
     done = subprocess.run([sys.executable, "-c", FRESH_WINDOW, opened], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_program_that_ends_while_a_worker_loads_ends_well():
+    done = subprocess.run([sys.executable, "-c", ENDED_AT_ONCE], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_entrance_is_filled_by_itself_and_once(qtbot, make_napari_viewer, plugin):
