@@ -71,7 +71,7 @@ class Day:
         return answers[0] if answers else None
 
     def _at_rest(self) -> bool:
-        running = self.panel is not None and self.panel.running
+        running = self.panel is not None and (self.panel.running or self.panel._seen.busy)
         busy = any(arrivals.busy for arrivals in self._there("arrival", "Arrivals"))
         return not (running or busy) and all(entrance.filled for entrance in self._there("entrance", "Entrance"))
 

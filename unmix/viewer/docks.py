@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from qtpy.QtCore import Qt
 
 from .entrance import Entrance, ExploreEntrance, SpectraEntrance
+from .step import Step
 
 _HEIGHT = 270
 _AREAS = {"Spectra": "bottom", "Explore": "right"}
@@ -14,7 +17,15 @@ _ENTRANCES = {"Spectra": SpectraEntrance, "Explore": ExploreEntrance}
 
 
 def open_dock(viewer: Any, name: str) -> Entrance:
-    """Open a dock of unmix, or bring the open one to the front, and return it; what is in it comes by itself.
+    """Open a dock of unmix at once, or bring the open one to the front, and return it; see `opening_dock`."""
+    deque(opening_dock(viewer, name), maxlen=0)
+    docked = _docked(viewer, name)
+    assert docked is not None
+    return docked
+
+
+def opening_dock(viewer: Any, name: str) -> Iterator[Step]:
+    """Open a dock of unmix in steps, or bring the open one to the front; what is in it comes by itself.
 
     Parameters
     ----------
@@ -26,13 +37,14 @@ def open_dock(viewer: Any, name: str) -> Entrance:
     docked = _docked(viewer, name)
     if docked is not None:
         raise_dock(docked)
-        return docked
+        return
     entrance = _ENTRANCES[name](viewer)
     dock = viewer.window.add_dock_widget(entrance, name=f"unmix {name.lower()}", area=_AREAS[name], tabify=True)
+    yield Step.DRAW
     if _AREAS[name] == "bottom":
         _give_room(dock)
     dock.raise_()
-    return entrance
+    yield Step.DRAW
 
 
 def _docked(viewer: Any, name: str) -> Entrance | None:

@@ -11,14 +11,14 @@ from qtpy.QtWidgets import QWidget
 from ..errors import UnmixError
 from ..quantity import QUANTITIES
 from .activity import stage_title
-from .docks import open_dock
+from .docks import opening_dock
 from .findings import findings
 from .finished import Finished, colours_in
 from .garbage import ShortWhileOpen
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
-from .letters import making_letters
+from .letters import make_letters
 from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
 from .panel_pins import known_to, say_pins, show_pins
@@ -27,6 +27,7 @@ from .request import Request
 from .running import Runner
 from .session import session_of
 from .settings import default_options
+from .solo import next_map, solo_map
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
 from .view import cut_view, showing_view
@@ -49,7 +50,7 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.runner = Runner(napari_viewer, self)
+        self.runner, self._seen = Runner(napari_viewer, self), Paced(self)
         self._layers: list[Any] = []
         self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
@@ -59,7 +60,7 @@ class UnmixPanel(PanelControls):
         self._list_layers()
         bind_keys(self.viewer, self)
         self._searches = ShortWhileOpen(self, self.viewer.layers)
-        Paced(self).start(making_letters(self.viewer), lambda: warm(self, lambda: self.runner.busy))
+        make_letters(self, self.viewer, done=lambda: warm(self, lambda: self.runner.busy))
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
@@ -309,7 +310,19 @@ class UnmixPanel(PanelControls):
     # showing
 
     def _open_dock(self, name: str) -> None:
-        open_dock(self.viewer, name)
+        self._seen.start(opening_dock(self.viewer, name))
+
+    def show_next(self) -> None:
+        """Select the next map, and show only it where one was shown alone."""
+        self._seen.start(next_map(self.viewer, 1))
+
+    def show_previous(self) -> None:
+        """Select the previous map, and show only it where one was shown alone."""
+        self._seen.start(next_map(self.viewer, -1))
+
+    def show_solo(self) -> None:
+        """Show only the map that is selected, or all again."""
+        self._seen.start(solo_map(self.viewer))
 
     def _show_findings(self) -> None:
         current = self.session.current

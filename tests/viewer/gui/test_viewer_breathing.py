@@ -323,10 +323,10 @@ def test_the_first_text_finds_all_letters_it_is_measured_by(qtbot, make_napari_v
     canvas = viewer.window._qt_viewer.canvas
     fonts = canvas.font_info().font_manager._fonts
     _ = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
-    qtbot.waitUntil(lambda: any(len(font._glyphs) == 10 for font in fonts.values()), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: any(")" in font._glyphs for font in fonts.values()), timeout=WAIT_MS)
     ((face, made),) = {face: set(font._glyphs) for face, font in fonts.items()}.items()
     text = viewer.canvas.overlays.text
-    text.text, text.visible = " ", True
+    text.text, text.visible = "endmember 1", True
     qtbot.wait(50)
     viewer.screenshot(flash=False)
     assert {face: set(font._glyphs) for face, font in fonts.items()} == {face: made}
