@@ -112,6 +112,9 @@ def _showing(viewer: Any, layers: list[LayerData]) -> Iterator[Step]:
     ]
     for image in images:
         layer = Layer.create(*image)
+        if layer.ndim > viewer.dims.ndim:
+            yield Step.HOLD
+            viewer.dims.ndim = layer.ndim  # makes the sliders
         yield from adding(viewer.layers, layer)
         if layer in viewer.layers and layer.visible:
             viewer.layers.selection.active = layer
