@@ -125,7 +125,7 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     viewer = photographer.viewer
     panel.results.spectra_button.click()
     until(lambda: "unmix spectra" in viewer.window.dock_widgets)
-    dock = viewer.window.dock_widgets["unmix spectra"]
+    dock = viewer.window.dock_widgets["unmix spectra"].content
     until(lambda: dock.view is not None)
     source = panel.session.source
     draw_squares(viewer, panel)
@@ -145,13 +145,13 @@ def show_spectra(photographer: Photographer, panel: Any, sample: str) -> None:
     viewer.layers["regions"].visible = False
     if sample == "coast":
         show_library(photographer, dock)
-    dock.parent().close()
+    viewer.window.dock_widgets["unmix spectra"].parent().close()
     viewer.layers.remove("regions")
 
 
 def draw_squares(viewer: Any, panel: Any) -> None:
     """Draw two squares with the dock's own tool, so that each has a colour of its own."""
-    viewer.window.dock_widgets["unmix spectra"].draw_button.click()
+    viewer.window.dock_widgets["unmix spectra"].content.draw_button.click()
     layer = layer_to_draw_in(viewer, "regions")
     height, width = (panel.session.current.result.sizes[axis] for axis in ("y", "x"))
     for y, x in ((0.3, 0.3), (0.6, 0.7)):
@@ -200,7 +200,7 @@ def show_exploring(photographer: Photographer, panel: Any, sample: str) -> None:
     viewer = photographer.viewer
     panel.results.explore_button.click()
     until(lambda: "unmix explore" in viewer.window.dock_widgets)
-    dock = viewer.window.dock_widgets["unmix explore"]
+    dock = viewer.window.dock_widgets["unmix explore"].content
     maps = panel.session.current.result["abundances"].values
     height, width = maps.shape[1:]
     (dock.colour.density_button if sample == "tissue_he" else dock.colour.show_button).click()
