@@ -228,18 +228,25 @@ def test_a_disk_that_is_really_full_leaves_nothing(tmp_path, make):
 
 
 @pytest.mark.parametrize("name", [one.name for one in FORMATS if "zarr" in one.name])
-@pytest.mark.parametrize("end", ["full", "Ctrl-C"])
+@pytest.mark.parametrize("end", ["full", "Ctrl-C", "Ctrl-C twice"])
 def test_threads_that_still_write_do_not_bring_a_removed_folder_back(tmp_path, make, monkeypatch, name, end):
-    result, replace, pressed = make(shape=(1100, 1100), brightness=True), os.replace, threading.Event()
+    result, replace, pressed = make(shape=(1100, 1100), brightness=True), os.replace, set()
+
+    def press(chunk):
+        if chunk not in pressed:
+            pressed.add(chunk)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     def slow_but_for_one(old, new):
         chunk = Path(new).name.removeprefix("0.0.")
         if chunk == "1" and end == "full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if chunk == "1" and not pressed.is_set():
-            pressed.set()
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        if chunk == "1":
+            press(chunk)
         time.sleep(0.2 if chunk == "2" else 0)
+        if chunk == "2" and end == "Ctrl-C twice":
+            press(chunk)
+            time.sleep(0.2)
         replace(old, new)
 
     monkeypatch.setattr(os, "replace", slow_but_for_one)

@@ -32,9 +32,16 @@ class _FolderStore(LocalStore):
         self._under_way, self._finished = 0, False
 
     def finish(self) -> None:
-        """Refuse what comes from now on, and wait for what is being written."""
+        """Refuse what comes from now on, and wait for what is being written; another Ctrl-C meanwhile waits as well."""
+        self._finished = True
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            self._wait()
+            raise
+
+    def _wait(self) -> None:
         with self._state:
-            self._finished = True
             self._state.wait_for(lambda: not self._under_way)
 
     async def set(self, key: str, value: Buffer) -> None:
