@@ -100,10 +100,10 @@ class Probe:
             figures |= {"undrawn": gap, "of_that_work": spent}
         self._longest |= {name: max(value, self._longest[name]) for name, value in figures.items()}
         self._drew = False
+        seen, self._seen = self._seen, Counter()
         if self._where and spent > LONG_S:
             sys.stderr.write(f"    {1000 * gap:.0f} ms, {1000 * spent:.0f} of them work\n")
-            sys.stderr.writelines(f"      {n} x {where}\n" for where, n in self._seen.most_common(4))
-        self._seen.clear()
+            sys.stderr.writelines(f"      {n} x {where}\n" for where, n in seen.most_common(4))
 
     def _look(self, _number: int, frame: Any) -> None:
         """Note where the window's thread is; a signal comes to that thread itself, between two of its steps."""
@@ -136,7 +136,7 @@ def pause(seconds: float) -> None:
 @contextmanager
 def first_map(viewer: Any) -> Iterator[list[tuple[float, float]]]:
     """Note when the canvas is first drawn with an abundance map that is not empty."""
-    from unmix.viewer.sources import about
+    from unmix.viewer.metadata import about
 
     canvas = viewer.window._qt_viewer.canvas._scene_canvas
     drawn: list[tuple[float, float]] = []

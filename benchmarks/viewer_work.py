@@ -2,16 +2,17 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX" python benchmarks/viewer_work.py [SAMPLE ...] [--where]
 
-Every sample is opened, run, pinned, run again, restored, renamed, coloured and explored by what a click calls, in an
-event loop, with both docks open; then all layers are taken away at once, which is napari's own. An act ends half a
-second after nothing is going on any more. `gap` is the longest time the event loop took to come round, `work` the most
-that the window's thread did in one round. Acts with a gap over a tenth of a second are marked. See `viewer.py` for what
---where prints.
+What a day may begin with is opened first, in a fresh window each. Then every sample is opened, run, pinned, run again,
+restored, renamed, coloured and explored by what a click calls, in an event loop, with both docks open; then all layers
+are taken away at once, which is napari's own. An act ends half a second after nothing is going on any more. `gap` is
+the longest time the event loop took to come round, `work` the most that the window's thread did in one round. Acts with
+a gap over a tenth of a second are marked. See `viewer.py` for what --where prints.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 import warnings
@@ -21,6 +22,7 @@ from typing import Any
 from viewer import Probe, pause, wait
 
 SAMPLES = ("tissue_he", "coast", "cells_lambda")
+FIRST = ("Unmix", "Spectra", "Explore", "coast")
 WARM_UP_S, AFTER_S, IDLE_S, LONGEST_S = 4.0, 0.6, 6.0, 0.1
 
 
@@ -30,16 +32,17 @@ class Day:
     def __init__(self, where: bool) -> None:
         import napari
 
-        self.viewer = napari.Viewer()
+        self.viewer, self.panel = napari.Viewer(), None
         self.viewer.window.resize(1500, 950)
         self.probe = Probe(where)
         self.probe.watch(self.viewer)
         pause(0.5)
-        self.panel: Any = self.act("open the panel", self._open_panel)
-        pause(WARM_UP_S)
 
-    def _open_panel(self) -> Any:
-        return self.viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1]
+    def open(self, name: str) -> Any:
+        """Open a dock or a sample as napari's menu does; return what that gives."""
+        if name in SAMPLES:
+            return self.act(f"{name}: open", lambda: self.viewer.open_sample("unmix", name))
+        return self.act(f"open {name}", lambda: self.viewer.window.add_plugin_dock_widget("unmix", name)[1])
 
     def act(self, name: str, do: Callable[[], Any], after: float = AFTER_S) -> Any:
         """Do something in the event loop, wait until nothing goes on, and print a line."""
@@ -68,16 +71,24 @@ class Day:
         return answers[0] if answers else None
 
     def _at_rest(self) -> bool:
-        from unmix.viewer.arrival import Arrivals
+        running = self.panel is not None and (self.panel.running or self.panel._seen.busy)
+        busy = any(arrivals.busy for arrivals in self._there("arrival", "Arrivals"))
+        return not (running or busy) and all(entrance.filled for entrance in self._there("entrance", "Entrance"))
 
-        arrivals = self.viewer.window._qt_window.findChild(Arrivals)
-        panel = getattr(self, "panel", None)
-        return (arrivals is None or not arrivals.busy) and (panel is None or not (panel.running or panel._docks.busy))
+    def _there(self, module: str, name: str) -> list[Any]:
+        """Return objects of the plugin in the window; nothing is imported for that, it would be part of an act."""
+        kind = getattr(sys.modules.get(f"unmix.viewer.{module}"), name, None)
+        return [] if kind is None else self.viewer.window._qt_window.findChildren(kind)
+
+    def begin(self) -> None:
+        """Open the panel, and leave it the time it takes to have everything ready."""
+        self.panel = self.open("Unmix").content
+        pause(WARM_UP_S)
 
     def spend_on(self, sample: str) -> None:
         """Open a sample and do with it what there is to do."""
         viewer, panel, session = self.viewer, self.panel, self.panel.session
-        self.act(f"{sample}: open", lambda: viewer.open_sample("unmix", sample))
+        self.open(sample)
         self.act("run", panel.run_button.click)
         first = session.current
         self.act("run again", panel.run_button.click)
@@ -101,7 +112,7 @@ class Day:
         from unmix.viewer.docks import open_dock
 
         self.act("open Explore", self.panel.results.explore_button.click)
-        explore = open_dock(self.viewer, "Explore")
+        explore = open_dock(self.viewer, "Explore").content
         colour = explore.colour
         for name, button in (("false colour", colour.show_button), ("all maps", colour.all_button)):
             self.act(name, button.click)
@@ -118,11 +129,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("samples", nargs="*", default=SAMPLES, metavar="SAMPLE")
     parser.add_argument("--where", action="store_true")
+    parser.add_argument("--first", choices=FIRST, help="Only open this, in a fresh window.")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
+    if chosen.first is None:
+        for first in FIRST:
+            subprocess.run([sys.executable, __file__, "--first", first, *["--where"] * chosen.where], check=True)
     day = Day(chosen.where)
-    for sample in chosen.samples:
-        day.spend_on(sample)
+    if chosen.first is not None:
+        day.open(chosen.first)
+    else:
+        day.begin()
+        for sample in chosen.samples:
+            day.spend_on(sample)
     day.viewer.close()
 
 

@@ -251,7 +251,7 @@ def open_sample(sample: str) -> tuple[Any, Any]:
     import napari
 
     viewer = napari.Viewer(show=True)
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
     viewer.open_sample("unmix", sample)
     return viewer, panel
 

@@ -7,7 +7,8 @@ import pytest
 
 from unmix.viewer.insertion import Insertion
 from unmix.viewer.layers import Shown, result_layers
-from unmix.viewer.show import Step, _in_pieces, showing
+from unmix.viewer.show import _in_pieces, showing
+from unmix.viewer.step import Step
 
 pytest.importorskip("napari")
 

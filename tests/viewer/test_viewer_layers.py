@@ -7,8 +7,8 @@ import pytest
 
 from unmix.light.beer_lambert import to_optical_density
 from unmix.viewer.layers import Shown, goes_by, result_layers
+from unmix.viewer.metadata import KEY
 from unmix.viewer.placement import Placement, known_unit
-from unmix.viewer.sources import KEY
 
 pytest.importorskip("napari")
 

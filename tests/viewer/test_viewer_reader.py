@@ -10,9 +10,9 @@ import pytest
 
 import unmix
 from unmix.samples import sample_path
+from unmix.viewer.metadata import known_by
 from unmix.viewer.reader import get_reader, open_layers
 from unmix.viewer.samples import get_sample
-from unmix.viewer.sources import known_by
 
 pytest.importorskip("napari")
 

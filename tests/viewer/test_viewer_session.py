@@ -14,9 +14,10 @@ from unmix.light.beer_lambert import to_optical_density
 from unmix.viewer.exploring import Scatter, along_line, area_share, composite
 from unmix.viewer.finished import Finished, colours_in
 from unmix.viewer.layers import Shown, result_layers
+from unmix.viewer.metadata import KEY, about, known_by
 from unmix.viewer.recipe import Recipe
 from unmix.viewer.saved_session import ATTRIBUTE, open_session, saved_form
-from unmix.viewer.sources import KEY, about, known_by, layer_of_image, source_of_layer
+from unmix.viewer.sources import layer_of_image, source_of_layer
 
 pytest.importorskip("napari")
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from unmix.viewer.layers import Shown, result_layers
+from unmix.viewer.metadata import KEY, about
 from unmix.viewer.show import show_layers
-from unmix.viewer.sources import KEY, about, layer_of_image
+from unmix.viewer.sources import layer_of_image
 
 pytest.importorskip("napari")
 

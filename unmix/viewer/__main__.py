@@ -53,12 +53,13 @@ def open_files(viewer: Any, files: list[Path]) -> Any:
     from napari.layers import Layer
 
     from ..readers import read
-    from .panel import UnmixPanel
+    from .entrance import PanelEntrance
     from .session import session_of
     from .sources import layer_of_image
 
-    panel = UnmixPanel(viewer)
-    viewer.window.add_dock_widget(panel, name="Unmix (unmix)", area="right")
+    entrance = PanelEntrance(viewer)
+    viewer.window.add_dock_widget(entrance, name="Unmix (unmix)", area="right")
+    panel = entrance.content
     for file in files:
         opener = get_reader(str(file))
         layers = opener(str(file)) if opener is not None else [layer_of_image(read(file))]

@@ -12,7 +12,6 @@ from typing import Any
 
 from napari.layers import Layer
 from napari.layers._source import layer_source
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QThread
 from qtpy.QtWidgets import QMainWindow
@@ -20,10 +19,11 @@ from qtpy.QtWidgets import QMainWindow
 from ..errors import UnmixError
 from .failure import Failure, answered, caught
 from .garbage import ShortSearches
-from .opening import settle
+from .loading import hand_over_units, load, load_what_shows_images
+from .metadata import RUN_ROLES, LayerData, known_by
 from .pacing import Paced
-from .show import RUN_ROLES, Step, adding, showing
-from .sources import LayerData, known_by
+from .step import Step
+from .workers import worker_for
 
 
 class Arrivals(QObject):
@@ -63,7 +63,7 @@ class Arrivals(QObject):
         self._worker = None
         if self._unread:
             read, origin = self._unread.popleft()
-            self._worker = create_worker(caught(lambda: (_or_reason(read), origin)), _start_thread=False)
+            self._worker = worker_for(caught(lambda: (_read(read), origin)))
             self._worker.returned.connect(self._take)
             self._worker.finished.connect(self._read_next)
             self._worker.start()
@@ -77,11 +77,14 @@ class Arrivals(QObject):
         if isinstance(layers, str):
             show_error(layers)
             return
+        hand_over_units()
         self._waiting.append((layers, origin))
         if not self._steps.busy:
             self._steps.start(self._arriving(), self._rest)
 
     def _arriving(self) -> Iterator[Step]:
+        from .opening import settle
+
         while self._waiting and (viewer := self._viewer()) is not None:
             layers, origin = self._waiting.popleft()
             yield from _said_to_come_from(origin, _showing(viewer, settle(layers)))
@@ -102,11 +105,16 @@ def arrivals_of(viewer: Any) -> Arrivals | None:
 
 def _showing(viewer: Any, layers: list[LayerData]) -> Iterator[Step]:
     """Add the images, then show the maps of a result as those of a run are shown; select what napari would."""
+    from .show import adding, showing
+
     images, maps = [
         [one for one in layers if (known_by(one)["role"] in RUN_ROLES) is of_run] for of_run in (False, True)
     ]
     for image in images:
         layer = Layer.create(*image)
+        if layer.ndim > viewer.dims.ndim:
+            yield Step.HOLD
+            viewer.dims.ndim = layer.ndim  # makes the sliders
         yield from adding(viewer.layers, layer)
         if layer in viewer.layers and layer.visible:
             viewer.layers.selection.active = layer
@@ -124,8 +132,11 @@ def _said_to_come_from(origin: dict[str, Any], steps: Iterator[Step]) -> Iterato
         yield step
 
 
-def _or_reason(read: Callable[[], list[LayerData]]) -> list[LayerData] | str:
-    """Return the layers, or in a sentence why there are none. Runs in a worker."""
+def _read(read: Callable[[], list[LayerData]]) -> list[LayerData] | str:
+    """Load what opens and shows files, then return the layers, or in a sentence why there are none. In a worker."""
+    load("opening")
+    load("show")
+    load_what_shows_images()
     try:
         return read()
     except UnmixError as error:

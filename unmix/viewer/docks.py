@@ -8,20 +8,24 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 
-from .show import Step
+from .entrance import Entrance, ExploreEntrance, SpectraEntrance
+from .step import Step
 
 _HEIGHT = 270
 _AREAS = {"Spectra": "bottom", "Explore": "right"}
+_ENTRANCES = {"Spectra": SpectraEntrance, "Explore": ExploreEntrance}
 
 
-def open_dock(viewer: Any, name: str) -> Any:
-    """Open a dock of unmix at once, or bring the open one to the front; return its widget. See `opening_dock`."""
+def open_dock(viewer: Any, name: str) -> Entrance:
+    """Open a dock of unmix at once, or bring the open one to the front, and return it; see `opening_dock`."""
     deque(opening_dock(viewer, name), maxlen=0)
-    return _docked(viewer, name)
+    docked = _docked(viewer, name)
+    assert docked is not None
+    return docked
 
 
 def opening_dock(viewer: Any, name: str) -> Iterator[Step]:
-    """Open a dock of unmix a step at a time, or bring the open one to the front.
+    """Open a dock of unmix in steps, or bring the open one to the front; what is in it comes by itself.
 
     Parameters
     ----------
@@ -34,18 +38,17 @@ def opening_dock(viewer: Any, name: str) -> Iterator[Step]:
     if docked is not None:
         raise_dock(docked)
         return
-    widget = _widget(viewer, name)
-    yield Step.GO_ON
-    dock = viewer.window.add_dock_widget(widget, name=f"unmix {name.lower()}", area=_AREAS[name], tabify=True)
-    yield Step.GO_ON
+    entrance = _ENTRANCES[name](viewer)
+    dock = viewer.window.add_dock_widget(entrance, name=f"unmix {name.lower()}", area=_AREAS[name], tabify=True)
+    yield Step.DRAW
     if _AREAS[name] == "bottom":
         _give_room(dock)
     dock.raise_()
     yield Step.DRAW
 
 
-def _docked(viewer: Any, name: str) -> Any:
-    """Return the widget of a dock that is open, opened by us or by napari's menu; None where it is not."""
+def _docked(viewer: Any, name: str) -> Entrance | None:
+    """Return what is docked where a dock is open, opened by us or by napari's menu; None where it is not."""
     titles = (f"unmix {name.lower()}", f"{name} (unmix)")
     return next((one for title, one in viewer.window.dock_widgets.items() if title in titles), None)
 
@@ -67,13 +70,3 @@ def raise_dock(widget: Any) -> None:
     if dock is not None:
         dock.show()
         dock.raise_()
-
-
-def _widget(viewer: Any, name: str) -> Any:
-    if name == "Spectra":
-        from .spectra_dock import SpectraDock
-
-        return SpectraDock(viewer)
-    from .explore_dock import ExploreDock
-
-    return ExploreDock(viewer)

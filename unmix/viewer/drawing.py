@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..materials.colours import palette
-from .show import Step, adding
+from .show import adding
+from .step import Step
 
 REGIONS = "regions"
 LINE = "profile line"

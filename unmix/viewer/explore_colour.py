@@ -14,8 +14,9 @@ from .exploring import composite, stretch
 from .latest import Latest
 from .levels import as_layer_data, levels_of
 from .overlay import Overlays, overlay
+from .pacing import Paced
 from .session import session_of
-from .solo import hide_map, solo_map
+from .solo import hide_map, showing_of, solo_map
 from .sources import identity_of, source_of_layer
 from .spectral_values import view_of, whole_axis
 
@@ -43,7 +44,7 @@ class ColourTab(QWidget):
         self.hide_button = button("Hide this", "Hide this map; again: show it.", self._hide)
         self.all_button = button("All maps", "Show every map, and hide the false colour.", self.show_maps)
         self.said_label = note("What happened.")
-        self._pictures, self._overlays = Latest(self), Overlays(viewer, self)
+        self._pictures, self._overlays, self._seen = Latest(self), Overlays(viewer, self), Paced(self)
         self._lay_out()
         self.from_box.currentIndexChanged.connect(self._offer)
         for box in self.colour_boxes:
@@ -169,20 +170,17 @@ class ColourTab(QWidget):
 
     def _hide_maps(self, role: str) -> None:
         maps = self.session.layers("abundance")
-        for one in maps:
-            one.visible = False
+        self._seen.start(showing_of(maps, []))
         self.said_label.setText(f"The maps are hidden, so that the {role} is seen." if maps else "")
 
     def show_maps(self, *_: Any) -> None:
         """Show every map again and hide the pictures that lie over them."""
-        for one in self.session.layers("abundance"):
-            one.visible = True
-        for one in self.session.layers(FALSE_COLOUR, DENSITY):
-            one.visible = False
+        maps, pictures = self.session.layers("abundance"), self.session.layers(FALSE_COLOUR, DENSITY)
+        self._seen.start(showing_of([*maps, *pictures], maps))
         self.said_label.setText("")
 
     def _solo(self, *_: Any) -> None:
-        solo_map(self.viewer, self.map_box.currentText())
+        self._seen.start(solo_map(self.viewer, self.map_box.currentText()))
 
     def _hide(self, *_: Any) -> None:
         hide_map(self.viewer, self.map_box.currentText())

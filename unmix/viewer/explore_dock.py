@@ -15,8 +15,6 @@ from .session import session_of
 if TYPE_CHECKING:
     import napari.viewer
 
-MINIMUM_WIDTH = 350
-
 
 class ExploreDock(QWidget):
     """Composites of an image; thresholds, profiles and scatter plots of its maps.
@@ -45,7 +43,7 @@ class ExploreDock(QWidget):
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self.source_label)
         column.addWidget(self.tabs, 1)
-        self.setMinimumSize(MINIMUM_WIDTH, 300)
+        self.setMinimumHeight(300)
         self._watch()
         self.refresh()
 

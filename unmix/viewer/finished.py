@@ -8,8 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from .metadata import LayerData, known_by
 from .recipe import Recipe
-from .sources import LayerData, known_by
 
 
 @dataclass(frozen=True, eq=False)

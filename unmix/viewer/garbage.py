@@ -12,9 +12,8 @@ from typing import Any, ClassVar
 
 from qtpy.QtCore import QObject
 
+from .metadata import RUN_ROLES, about
 from .pacing import after
-from .show import RUN_ROLES
-from .sources import about
 
 _SETTLED_MS = 15_000
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .solo import next_map, solo_map
-
 KEYS = {
     "Control-Alt-R": "run",
     "Control-Alt-V": "run on this view only",
@@ -34,9 +32,9 @@ def bind_keys(viewer: Any, panel: Any) -> None:
         "Control-Alt-R": pressed("start"),
         "Control-Alt-V": pressed("start_on_view"),
         "Control-Alt-C": pressed("cancel"),
-        "Control-Alt-N": lambda at: next_map(at, 1),
-        "Control-Alt-B": lambda at: next_map(at, -1),
-        "Control-Alt-S": solo_map,
+        "Control-Alt-N": pressed("show_next"),
+        "Control-Alt-B": pressed("show_previous"),
+        "Control-Alt-S": pressed("show_solo"),
     }
     for key, action in actions.items():
         viewer.bind_key(key, action, overwrite=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject
 
 from .failure import answered, caught
+from .workers import worker_for
 
 
 class Latest(QObject):
@@ -38,7 +38,7 @@ class Latest(QObject):
             self._waiting, self._stale = (question, answered), True
             return
         self._answered, self._stale = answered, False
-        self._worker = create_worker(caught(question), _start_thread=False)
+        self._worker = worker_for(caught(question))
         self._worker.returned.connect(self._take)
         self._worker.finished.connect(self._next)
         self._worker.start()

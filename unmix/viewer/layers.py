@@ -15,9 +15,9 @@ from ..image import sample_rows
 from ..materials.colours import INVALID, endmember_colours, visible_density
 from .labelling import label_place
 from .levels import ONE_TEXTURE, as_layer_data, result_levels, uncached
+from .metadata import KEY, LayerData
 from .overview import Overview
 from .placement import Placement
-from .sources import KEY, LayerData
 
 STAINED = ("brightfield", "optical_density")
 NAMELESS = "endmember "

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..library_names import NAMING_ANGLE, LibraryComparison
 from ..materials.library import numbered
-from .show import Step
+from .step import Step
 
 _MOST_CANDIDATES = 8
 

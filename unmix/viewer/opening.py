@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .levels import finest
+from .metadata import LayerData, about, known_by
 from .placement import PIXEL
-from .sources import LayerData, about, known_by
 
 _MOST_STEPS = 2**31 - 1
 

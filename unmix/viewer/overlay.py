@@ -8,10 +8,12 @@ from typing import Any
 from qtpy.QtCore import QObject
 
 from .levels import uncached
+from .metadata import KEY, about
 from .pacing import Paced
 from .placement import Placement
-from .show import Step, adding, move
-from .sources import KEY, about, identity_of
+from .show import adding, move
+from .sources import identity_of
+from .step import Step
 
 
 class Overlays:

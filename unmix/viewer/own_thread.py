@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from .turns import short_turns
+
 T = TypeVar("T")
 
 _BEHIND = 5
@@ -47,7 +49,9 @@ def in_own_thread(work: Callable[[], T]) -> T:
 
     def call() -> None:
         try:
-            done.set_result(work())
+            with short_turns():
+                answer = work()
+            done.set_result(answer)
         except BaseException as error:
             done.set_exception(error)
 

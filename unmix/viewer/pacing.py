@@ -10,7 +10,7 @@ from qtpy import QtCore
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
-from .show import Step
+from .step import Step
 
 _DRAW_MS, _PAUSE_MS = 2, 8
 

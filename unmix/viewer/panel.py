@@ -18,6 +18,7 @@ from .garbage import ShortWhileOpen
 from .keys import bind_keys
 from .latest import Latest
 from .layers import STAINED
+from .letters import make_letters
 from .pacing import Paced
 from .panel_controls import DEFAULT_ENDMEMBERS, KINDS, PanelControls
 from .panel_pins import known_to, say_pins, show_pins
@@ -26,10 +27,11 @@ from .request import Request
 from .running import Runner
 from .session import session_of
 from .settings import default_options
+from .solo import next_map, solo_map
 from .sources import SourceLayer, identity_of, is_source, source_of_layer
 from .suggest import suggestion
 from .view import cut_view, showing_view
-from .warming import warm, write_ahead
+from .warming import warm
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -48,7 +50,7 @@ class UnmixPanel(PanelControls):
         super().__init__(session_of(napari_viewer), parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.runner, self._docks = Runner(napari_viewer, self), Paced(self)
+        self.runner, self._seen = Runner(napari_viewer, self), Paced(self)
         self._layers: list[Any] = []
         self.listed: tuple[str | None, int] = (None, 0)
         self._source: SourceLayer | None = None
@@ -57,9 +59,8 @@ class UnmixPanel(PanelControls):
         self._watch_viewer()
         self._list_layers()
         bind_keys(self.viewer, self)
-        warm(self, lambda: self.runner.busy)
         self._searches = ShortWhileOpen(self, self.viewer.layers)
-        write_ahead(self.viewer)
+        make_letters(self, self.viewer, done=lambda: warm(self, lambda: self.runner.busy))
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.start)
@@ -309,7 +310,19 @@ class UnmixPanel(PanelControls):
     # showing
 
     def _open_dock(self, name: str) -> None:
-        self._docks.start(opening_dock(self.viewer, name))
+        self._seen.start(opening_dock(self.viewer, name))
+
+    def show_next(self) -> None:
+        """Select the next map, and show only it where one was shown alone."""
+        self._seen.start(next_map(self.viewer, 1))
+
+    def show_previous(self) -> None:
+        """Select the previous map, and show only it where one was shown alone."""
+        self._seen.start(next_map(self.viewer, -1))
+
+    def show_solo(self) -> None:
+        """Show only the map that is selected, or all again."""
+        self._seen.start(solo_map(self.viewer))
 
     def _show_findings(self) -> None:
         current = self.session.current

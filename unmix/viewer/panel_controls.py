@@ -22,7 +22,6 @@ KINDS = {
 }
 DEFAULT_ENDMEMBERS = 4
 MOST_ENDMEMBERS = 99
-MINIMUM_WIDTH = 350
 
 
 class PanelControls(QWidget):
@@ -107,4 +106,3 @@ class PanelControls(QWidget):
         column.addWidget(self._options_area)
         column.addStretch(1)
         scrolled(content, self)
-        self.setMinimumWidth(MINIMUM_WIDTH)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .claims import is_claimed, is_result
 
 if TYPE_CHECKING:
-    from .sources import LayerData
+    from .metadata import LayerData
 
 PathOrPaths = str | Sequence[str]
 
@@ -72,8 +72,6 @@ def handed_over(read: Callable[[], list[LayerData]], **origin: Any) -> list[Laye
     """
     from napari import current_viewer
 
-    from .opening import settle
-
     viewer = current_viewer()
     if viewer is not None:
         from .arrival import arrivals_of
@@ -82,6 +80,8 @@ def handed_over(read: Callable[[], list[LayerData]], **origin: Any) -> list[Laye
         if arrivals is not None:
             arrivals.open(read, origin)
             return _NOTHING
+    from .opening import settle
+
     return settle(read())
 
 

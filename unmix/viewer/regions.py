@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .sources import about
+from .metadata import about
 
 MOST_REGIONS = 24
 _AROUND = 64

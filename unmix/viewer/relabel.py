@@ -12,7 +12,7 @@ from .finished import Finished
 from .labelling import label_place
 from .layers import NAMELESS, STAINED, colours_title, goes_by, map_colours
 from .levels import finest
-from .sources import KEY, LayerData, about, known_by
+from .metadata import KEY, LayerData, about, known_by
 
 
 def relabelled(finished: Finished, old: str, new: str) -> Finished:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy import QtCore
 from qtpy.QtCore import QSignalBlocker
@@ -20,6 +19,7 @@ from .finished import colours_in
 from .recipe import read_settings
 from .saved_session import saved_form
 from .session import Session
+from .workers import worker_for
 
 _SETTINGS_FILTER = "Run settings (*.json)"
 _RESULT_FILTER = "unmix result (*.nc)"
@@ -139,7 +139,7 @@ class ResultsBox(QWidget):
             return
         colours = {**colours_in(run.layers), **{pure.name: pure.colour for pure in self.session.endmembers}}
         result = saved_form(run, colours)
-        self._saving = create_worker(caught(lambda: _written(result, path)), _start_thread=False)
+        self._saving = worker_for(caught(lambda: _written(result, path)))
         self._saving.returned.connect(_say_saved)
         self._saving.start()
 

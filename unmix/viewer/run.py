@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
-from napari.qt.threading import create_worker
 
 from ..errors import Cancelled, UnmixError, UnmixWarning
 from .failure import Failure
 from .finished import Finished
 from .layers import Shown, growing_layers, result_layers
+from .metadata import LayerData
 from .overview import Overview
 from .own_thread import Once, give_way
 from .recipe import recipe_of
 from .request import Request
 from .show import warm_up
-from .sources import LayerData
+from .workers import worker_for
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Run:
         self._colours = dict(colours or {})
         self._overview: Overview | None = None
         self._lock = threading.Lock()
-        self._worker: Any = create_worker(Once(self), _start_thread=False)
+        self._worker: Any = worker_for(Once(self))
         self._worker.returned.connect(returned)
         self._worker.finished.connect(ended)
 

@@ -19,8 +19,9 @@ from .request import Request
 from .run import Refused, Run
 from .session import session_of
 from .settings import default_colours
-from .show import Step, layers_of_run, repainting, showing
+from .show import layers_of_run, repainting, showing
 from .sources import identity_of, is_source
+from .step import Step
 
 _POLL_MS = 50
 _SOON_OVER_S, _TELL_S = 1.0, 0.3

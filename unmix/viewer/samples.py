@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..samples import sample_names
 
 if TYPE_CHECKING:
+    from .metadata import LayerData
     from .reader import PathOrPaths
-    from .sources import LayerData
 
 SCHEME = "unmix-sample://"
 

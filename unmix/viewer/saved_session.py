@@ -19,10 +19,11 @@ from ..options import Options
 from ..readers import open_result, read
 from .finished import Finished, colours_in
 from .layers import Shown, result_layers
+from .metadata import KEY, LayerData, known_by
 from .placement import Placement
 from .recipe import Recipe, read_settings
 from .request import Known
-from .sources import KEY, LayerData, known_by, layer_of_image
+from .sources import layer_of_image
 
 ATTRIBUTE = "session"
 """Where a saved result keeps what only the viewer knows: one JSON text."""

@@ -18,10 +18,11 @@ from ..errors import OptionError
 from ..materials.colours import palette
 from .finished import Finished, colours_in
 from .layers import STAINED
+from .metadata import about
 from .relabel import recolour_layers, relabelled, rename_layers
 from .request import Known
-from .show import Step
-from .sources import about, identity_of, is_source
+from .sources import identity_of, is_source
+from .step import Step
 
 MOST_RUNS = 20
 """How many runs the history keeps; each keeps its maps."""

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from .layers import NAMELESS
+
+
+def read_settings() -> None:
+    """Have napari read the settings of its plugins, which it does when it is first asked for one of them."""
+    _preference("running", "threads", None)
 
 
 def default_options() -> dict[str, Any]:
@@ -30,6 +34,8 @@ def default_colours() -> dict[str, np.ndarray]:
         One is no colour.
     """
     from napari.utils.colormaps.standardize_color import transform_color
+
+    from .layers import NAMELESS
 
     named = [part.strip() for part in str(_preference("colours", "endmembers", "")).split(",") if part.strip()]
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,13 @@ from .first_drawing import draw_part, parts_of
 from .insertion import Insertion
 from .layers import goes_by
 from .levels import finest
-from .sources import KEY, LayerData, about, known_by
-
-RUN_ROLES = ("abundance", "anchors", "dominant", "residual", "brightness")
-"""Roles of the layers a run makes; the next run of the same source updates them."""
+from .metadata import KEY, RUN_ROLES, LayerData, about, known_by
+from .step import Step
 
 _NEW_LETTERS = 4
 
 _LOOK = ("contrast_limits", "colormap", "face_color", "features", "text", "size")
 _PLACE = ("scale", "translate", "units", "axis_labels", "rotate", "shear", "affine")
-
-
-class Step(Enum):
-    """What follows a step of showing layers: it is drawn, or held for the next one, or is but begun and must go on."""
-
-    DRAW = "draw"
-    HOLD = "hold"
-    GO_ON = "go on"
 
 
 def show_layers(viewer: Any, layers: list[LayerData], source: Any = None) -> None:

@@ -15,11 +15,8 @@ from ..errors import DataError
 from ..image import as_image, guess_quantity, sample_rows
 from ..light.beer_lambert import full_scale
 from .levels import as_layer_data, finest, image_levels, uncached
+from .metadata import KEY, LayerData, about
 from .placement import PIXEL, Placement
-
-LayerData = tuple[Any, dict[str, Any], str]
-KEY = "unmix"
-"""Where a layer's metadata keeps what unmix knows about it."""
 
 _LIMITS = (0.5, 99.5)
 _SHORT = {"micrometer": "um", "micron": "um"}
@@ -186,17 +183,6 @@ def source_of_layer(layer: Any) -> SourceLayer:
 def identity_of(layer: Any) -> str:
     """Return the id a source layer goes by: the one a saved session gave it, else its own."""
     return str(about(layer).get("identity") or layer.unique_id)
-
-
-def about(layer: Any) -> dict[str, Any]:
-    """Return what unmix wrote into a layer's metadata, empty for anybody else's layer."""
-    known = layer.metadata.get(KEY)
-    return known if isinstance(known, dict) else {}
-
-
-def known_by(layer: LayerData) -> dict[str, Any]:
-    """Return what unmix wrote into the metadata of a layer that is still a tuple."""
-    return layer[1]["metadata"][KEY]
 
 
 def name_of(image: xr.DataArray) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -31,6 +30,7 @@ from .spectra_controls import SpectraControls
 from .spectra_files import KINDS, Plotted, export_curves
 from .spectral_values import Measured, SpectralView, view_of, whole_axis
 from .under_mouse import FIT, HERE, UnderMouse
+from .workers import worker_for
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -319,7 +319,7 @@ class SpectraDock(SpectraControls):
         axis = None if self.view is None else self.view.axis
         good = None if self.view is None else self.view.good
         plotted = Plotted(self.curves(), [self.as_drawn(curve) for curve in self.curves()], axis, good, self.unit)
-        self._saving = create_worker(caught(lambda: _or_reason(lambda: _exported(path, plotted))), _start_thread=False)
+        self._saving = worker_for(caught(lambda: _or_reason(lambda: _exported(path, plotted))))
         self._saving.returned.connect(_say_exported)
         self._saving.start()
 

@@ -11,8 +11,10 @@ import xarray as xr
 from ..errors import DataError
 from ..readers.pyramid import pyramid_of
 from .levels import uncached
-from .show import Step, adding
-from .sources import KEY, Part, about, source_of_layer
+from .metadata import KEY, about
+from .show import adding
+from .sources import Part, source_of_layer
+from .step import Step
 
 _LEAST = 8
 _LOOK = ("colormap", "contrast_limits", "gamma", "interpolation2d")

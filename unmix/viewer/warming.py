@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,19 +12,18 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from ..pipeline import separate_stains, unmix
 from ..rank import estimate_rank
 from .layers import Shown, result_layers
+from .loading import load, load_what_shows_images
 from .own_thread import give_way, in_own_thread
 from .show import warm_up
+from .workers import worker_for
 
 _BEGUN: list[bool] = []
 _WAIT_S = 0.05
-_LONGEST_STEP_MS = 30_000
-_BLANK, _WRITTEN_MS = " ", 1_000
 
 
 def warm(owner: QObject, busy: Callable[[], bool]) -> None:
@@ -42,51 +40,25 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
         return
     _BEGUN.append(True)
     _set_up_units()
-    worker: Any = create_worker(_steps, busy, _start_thread=False)
+    worker: Any = worker_for(_steps, busy)
     owner.destroyed.connect(worker.quit)
-    atexit.register(_end, worker)
     worker.start()
-
-
-def write_ahead(viewer: Any) -> None:
-    """Have the window draw a text nobody sees: with its first one napari makes the ten letters that it measures by."""
-    text = viewer.canvas.overlays.text
-    if text.visible or text.text:
-        return
-    text.text, text.visible = _BLANK, True
-
-    def wipe() -> None:
-        if text.text == _BLANK:
-            text.text, text.visible = "", False
-
-    QTimer.singleShot(_WRITTEN_MS, wipe)
-
-
-def _end(worker: Any) -> None:
-    """Have all workers stop and wait for them, where a program ends without the event loop that would see to it."""
-    with suppress(RuntimeError):  # one did not stop in time: the program ends all the same
-        worker.await_workers(_LONGEST_STEP_MS)
 
 
 def _steps(busy: Callable[[], bool]) -> Iterator[None]:
     """Load what draws labels and curves, then do a small run of every kind, one at a step."""
-    _load_drawing()
-    yield
-    for module in ("spectra_dock", "explore_dock", "arrival"):
-        import_module(f".{module}", __package__)
-    import_module("h5py")  # a file is looked into before it is opened
-    yield
-    for run in _runs():
-        while busy():
-            time.sleep(_WAIT_S)
+    with suppress(RuntimeError):  # a program that ends begins no more threads; what is wrong else, a real run will say
+        for load_these in (_load_drawing, *_further_modules()):
+            in_own_thread(load_these)
             yield
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
+        for run in _runs():
+            while busy():
+                time.sleep(_WAIT_S)
+                yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 in_own_thread(partial(_behind_window, run))
-            except RuntimeError:  # a program that ends begins no more threads; what is wrong else, a real run will say
-                return
-        yield
+            yield
 
 
 def _behind_window(run: Callable[[], object]) -> None:
@@ -102,12 +74,18 @@ def _set_up_units() -> None:
     _ = pint.get_application_registry().pixel
 
 
+def _further_modules() -> list[Callable[[], object]]:
+    """Return what loads the other docks and what opens files, each by itself: a program may end in between."""
+    ours = [partial(load, module) for module in ("spectra_dock", "explore_dock", "arrival")]
+    return [*ours, partial(import_module, "h5py")]
+
+
 def _load_drawing() -> None:
     """Load and compute what napari and vispy keep from the first layer of labels on."""
     from napari.utils.colormaps import label_colormap
 
     label_colormap(2)
-    import_module("scipy.ndimage")
+    load_what_shows_images()
     with suppress(ImportError):  # a part of vispy that may move; then the window computes it itself
         import_module("vispy.visuals.line.dash_atlas").DashAtlas()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WriteError
-from .sources import KEY
+from .metadata import KEY
 
 FullLayerData = tuple[Any, dict[str, Any], str]
 

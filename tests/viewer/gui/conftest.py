@@ -15,5 +15,5 @@ def plugin(npe2pm):
 def desk(make_napari_viewer, plugin):
     """Return a viewer with the panel docked by the plugin."""
     viewer = make_napari_viewer()
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
-    return viewer, panel
+    _, entrance = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    return viewer, entrance.content

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import unmix
-from unmix.viewer.sources import about
+from unmix.viewer.metadata import about
 
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import unmix
-from unmix.viewer.sources import about
+from unmix.viewer.metadata import about
 
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
@@ -67,7 +67,7 @@ def work_of_one_layer(qtbot, viewer, probe):
 
 def test_no_turn_of_the_event_loop_works_long(qtbot, make_napari_viewer, plugin):
     viewer = make_napari_viewer(show=True)
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
     rng = np.random.default_rng(0)
     values = rng.dirichlet(np.full(4, 0.3), (64, 64)) @ rng.random((4, 20)) + rng.normal(0, 0.01, (64, 64, 20))
     viewer.add_image(values.astype(np.float32).transpose(2, 0, 1), name="cube", contrast_limits=(0, 1))
@@ -91,7 +91,7 @@ def test_no_turn_of_the_event_loop_works_long(qtbot, make_napari_viewer, plugin)
 
 def test_layer_and_canvas_take_turns(qtbot, make_napari_viewer):
     from unmix.viewer.pacing import Paced
-    from unmix.viewer.show import Step
+    from unmix.viewer.step import Step
 
     viewer = make_napari_viewer(show=True)
     window = viewer.window._qt_window
@@ -193,7 +193,7 @@ def test_telling_how_far_a_run_is_draws_nothing_at_once(qtbot, make_napari_viewe
     from qtpy.QtWidgets import QApplication
 
     viewer = make_napari_viewer(show=True)
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
     qtbot.wait(100)
     panel.progress_bar.show()
     qtbot.wait(100)
@@ -247,7 +247,8 @@ def bright_pixels(viewer):
 def test_points_are_made_ready_a_part_at_a_time(qtbot, make_napari_viewer):
     from napari.layers import Points
 
-    from unmix.viewer.show import Step, show_layers, showing
+    from unmix.viewer.show import show_layers, showing
+    from unmix.viewer.step import Step
 
     def points(identity):
         known = {"role": "anchors", "endmember": "", "source_id": identity}
@@ -297,7 +298,7 @@ def test_steps_begun_are_ended_before_others(qtbot):
     from qtpy.QtWidgets import QApplication
 
     from unmix.viewer.pacing import Paced
-    from unmix.viewer.show import Step
+    from unmix.viewer.step import Step
 
     seen, owner = [], QObject()
 
@@ -317,14 +318,18 @@ def test_steps_begun_are_ended_before_others(qtbot):
     assert seen == ["a go on", "a go on", "a draw", "b hold", "b done"]
 
 
-def test_letters_are_drawn_ahead_and_leave_no_trace(qtbot, make_napari_viewer, plugin):
-    viewer = make_napari_viewer()
+def test_the_first_text_finds_all_letters_it_is_measured_by(qtbot, make_napari_viewer, plugin):
+    viewer = make_napari_viewer(show=True)
+    canvas = viewer.window._qt_viewer.canvas
+    fonts = canvas.font_info().font_manager._fonts
+    _ = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
+    qtbot.waitUntil(lambda: any(")" in font._glyphs for font in fonts.values()), timeout=WAIT_MS)
+    ((face, made),) = {face: set(font._glyphs) for face, font in fonts.items()}.items()
     text = viewer.canvas.overlays.text
-    viewer.window.add_plugin_dock_widget("unmix", "Unmix")
-    assert text.visible
-    assert not text.text.strip()
-    qtbot.waitUntil(lambda: not text.visible, timeout=WAIT_MS)
-    assert text.text == ""
+    text.text, text.visible = "endmember 1", True
+    qtbot.wait(50)
+    viewer.screenshot(flash=False)
+    assert {face: set(font._glyphs) for face, font in fonts.items()} == {face: made}
 
 
 def test_telling_of_a_run_does_nothing_else_on_the_way(qtbot, make_napari_viewer):
@@ -379,27 +384,6 @@ def test_what_warms_up_gives_way_as_runs_do_since_its_helping_threads_stay(monke
     assert type(thread) is threading.Thread
 
 
-def test_a_dock_is_made_added_and_given_room_in_turns_of_their_own(qtbot, desk):
-    from unmix.viewer.docks import open_dock, opening_dock
-    from unmix.viewer.show import Step
-
-    viewer, panel = desk
-    viewer.add_image(np.zeros((5, 8, 8)), name="cube")
-    docks = viewer.window.dock_widgets
-    steps = opening_dock(viewer, "Spectra")
-    assert next(steps) is Step.GO_ON
-    assert "unmix spectra" not in docks
-    assert next(steps) is Step.GO_ON
-    assert "unmix spectra" in docks
-    assert list(steps) == [Step.DRAW]
-    for button in (panel.results.explore_button, panel.results.explore_button, panel.results.spectra_button):
-        button.click()
-        qtbot.wait(20)
-    qtbot.waitUntil(lambda: "unmix explore" in docks and not panel._docks.busy, timeout=WAIT_MS)
-    assert len(docks) == 3
-    assert open_dock(viewer, "Explore") is docks["unmix explore"]
-
-
 class Cycle:
     """Something only a search for garbage finds once nobody holds it."""
 
@@ -413,7 +397,7 @@ def test_searches_for_garbage_are_short_while_a_panel_is_open(qtbot, make_napari
 
     viewer = make_napari_viewer()
     before = viewer.add_image(np.zeros((8, 8)), metadata={"held": Cycle()})
-    _, panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
     assert gc.get_freeze_count() > 0
     later = viewer.add_image(np.zeros((8, 8)), metadata={"held": Cycle()})
     held = [weakref.ref(layer.metadata["held"]) for layer in (before, later)]
@@ -461,7 +445,7 @@ def test_twenty_gigabytes_are_not_read_to_be_shown(qtbot, desk, tmp_path, monkey
     read.clear()
     panel.results.explore_button.click()
     qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
-    viewer.window.dock_widgets["unmix explore"].colour.show_button.click()
+    viewer.window.dock_widgets["unmix explore"].content.colour.show_button.click()
     qtbot.waitUntil(lambda: "large | false colour" in viewer.layers, timeout=WAIT_MS)
     assert len(viewer.layers["large | false colour"].data) == len(layer.data)
     assert sum(read) < 100_000_000

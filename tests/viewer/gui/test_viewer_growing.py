@@ -10,7 +10,8 @@ import pytest
 
 import unmix
 from unmix.errors import DataError
-from unmix.viewer.sources import about, layer_of_image
+from unmix.viewer.metadata import about
+from unmix.viewer.sources import layer_of_image
 
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui

@@ -20,7 +20,7 @@ def desk(desk):
     from unmix.viewer.docks import open_dock
 
     viewer, panel = desk
-    return viewer, panel, open_dock(viewer, "Spectra"), open_dock(viewer, "Explore")
+    return viewer, panel, open_dock(viewer, "Spectra").content, open_dock(viewer, "Explore").content
 
 
 @pytest.fixture
@@ -183,17 +183,16 @@ def test_two_viewers_at_once(qtbot, make_napari_viewer, desk, image, slide, mess
 
 
 def test_warming_up_gives_way_to_a_run_and_is_waited_for_at_the_end(qtbot):
-    from napari.qt.threading import create_worker
+    from unmix.viewer.warming import _steps
+    from unmix.viewer.workers import await_workers, worker_for
 
-    from unmix.viewer.warming import _end, _steps
-
-    worker = create_worker(_steps, lambda: True, _start_thread=False)
+    worker = worker_for(_steps, lambda: True)
     waited = []
     worker.yielded.connect(waited.append)
     worker.start()
     qtbot.waitUntil(lambda: len(waited) > 3, timeout=WAIT_MS)
     assert worker.is_running
-    _end(worker)
+    await_workers()
     assert not worker.is_running
 
 

@@ -10,7 +10,8 @@ import pytest
 import unmix
 from unmix.errors import Cancelled
 from unmix.samples import sample_path, sample_truth
-from unmix.viewer.sources import about, layer_of_image
+from unmix.viewer.metadata import about
+from unmix.viewer.sources import layer_of_image
 
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
@@ -205,9 +206,10 @@ def test_panel_closed_in_mid_run(qtbot, desk, image, stuck):
     viewer, panel = desk
     add(viewer, image)
     panel.run_button.click()
-    viewer.window.remove_dock_widget(panel)
-    panel.deleteLater()
-    del panel
+    entrance = panel.parent()
+    viewer.window.remove_dock_widget(entrance)
+    entrance.deleteLater()
+    del panel, entrance
     qtbot.waitUntil(lambda: stuck == ["cancelled"], timeout=2000)
     viewer.layers.clear()
 
@@ -234,7 +236,7 @@ def test_every_control_explains_itself_and_the_panel_is_wide_enough(desk):
     from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QPushButton, QToolButton
 
     _, panel = desk
-    assert panel.minimumWidth() >= 320
+    assert panel.parent().minimumWidth() >= 320
     kinds = (QAbstractSpinBox, QComboBox, QPushButton)
     controls = [c for kind in kinds for c in panel.findChildren(kind)] + [panel.options_toggle]
     controls += [c for c in panel.findChildren(QLineEdit) if c.objectName() in unmix.Options.__dataclass_fields__]

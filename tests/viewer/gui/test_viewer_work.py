@@ -10,7 +10,8 @@ import pytest
 
 import unmix
 from unmix.samples import sample_path
-from unmix.viewer.sources import about, layer_of_image
+from unmix.viewer.metadata import about
+from unmix.viewer.sources import layer_of_image
 
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
@@ -42,7 +43,7 @@ def spectra(qtbot, viewer, panel):
     """Return the spectra dock, opened by its button, once it knows the image."""
     panel.results.spectra_button.click()
     qtbot.waitUntil(lambda: "unmix spectra" in viewer.window.dock_widgets, timeout=WAIT_MS)
-    dock = viewer.window.dock_widgets["unmix spectra"]
+    dock = viewer.window.dock_widgets["unmix spectra"].content
     qtbot.waitUntil(lambda: dock.view is not None, timeout=WAIT_MS)
     return dock
 
@@ -426,20 +427,25 @@ def test_exploring(qtbot, desk, slide):
     run(qtbot, panel)
     panel.results.explore_button.click()
     qtbot.waitUntil(lambda: "unmix explore" in viewer.window.dock_widgets, timeout=WAIT_MS)
-    dock = viewer.window.dock_widgets["unmix explore"]
+    dock = viewer.window.dock_widgets["unmix explore"].content
     dock.colour.show_button.click()
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not viewer.layers["slide | eosin"].visible, timeout=WAIT_MS)
     dock.colour.density_button.click()
     qtbot.waitUntil(lambda: "slide | optical density" in viewer.layers, timeout=WAIT_MS)
     dock.colour.all_button.click()
-    shown = {layer.name: layer.visible for layer in viewer.layers}
-    assert [shown[f"slide | {name}"] for name in ("eosin", "false colour", "optical density")] == [True, False, False]
+
+    def wait_for(shown):
+        names = ("hematoxylin", "eosin", "false colour", "optical density")
+        qtbot.waitUntil(lambda: [viewer.layers[f"slide | {name}"].visible for name in names] == shown, timeout=WAIT_MS)
+
+    wait_for([True, True, False, False])
     dock.colour.solo_button.click()
-    assert [viewer.layers[f"slide | {name}"].visible for name in ("hematoxylin", "eosin")] == [True, False]
+    wait_for([True, False, False, False])
     dock.colour.solo_button.click()
+    wait_for([True, True, False, False])
     dock.colour.hide_button.click()
-    assert [viewer.layers[f"slide | {name}"].visible for name in ("hematoxylin", "eosin")] == [False, True]
+    wait_for([False, True, False, False])
     maps = panel.session.current.result["abundances"].values
     dock.tabs.setCurrentWidget(dock.threshold)
     dock.threshold.number.setValue(0.5)
@@ -492,13 +498,22 @@ def test_the_keys(qtbot, desk, image):
     qtbot.waitUntil(lambda: not panel.running, timeout=WAIT_MS)
     keys["Ctrl+Alt+N"](viewer)
     assert viewer.layers.selection.active.name == "leaf | endmember 1"
+
+    def wait_for(*numbers):
+        maps = [viewer.layers[f"leaf | endmember {number}"] for number in (1, 2, 3)]
+        wanted = [number in numbers for number in (1, 2, 3)]
+        qtbot.waitUntil(lambda: [layer.visible for layer in maps] == wanted, timeout=WAIT_MS)
+
     keys["Ctrl+Alt+S"](viewer)
+    wait_for(1)
     keys["Ctrl+Alt+N"](viewer)
-    shown = [layer.name for layer in viewer.layers if about(layer)["role"] == "abundance" and layer.visible]
-    assert shown == ["leaf | endmember 2"]
+    keys["Ctrl+Alt+N"](viewer)
+    wait_for(3)
+    assert viewer.layers.selection.active.name == "leaf | endmember 3"
     keys["Ctrl+Alt+B"](viewer)
+    wait_for(2)
     keys["Ctrl+Alt+S"](viewer)
-    assert sum(layer.visible for layer in viewer.layers if about(layer)["role"] == "abundance") == 3
+    wait_for(1, 2, 3)
 
 
 def test_layers_come_one_at_a_turn_of_the_event_loop(qtbot, desk, image):
