@@ -48,19 +48,21 @@ class _Tissue:
         """Return the parts of a block that are decoded one after the other, and what of each is glass."""
         clear = self.glass.cells_of(block)
         tiles = []
-        for rows in self._spans(0, block.rows):
-            for columns in self._spans(1, block.columns):
+        for rows, down in self._spans(0, block.rows):
+            for columns, across in self._spans(1, block.columns):
                 part = clear.part(shifted(rows, -block.rows.start), shifted(columns, -block.columns.start))
-                if not part.all_clear:
+                if not (part.all_clear or self.glass.is_bare(Block(down, across))):
                     tiles.append((Block(rows, columns), part))
         return tiles
 
-    def _spans(self, axis: int, span: slice) -> list[slice]:
-        """Cut rows (axis 0) or columns (axis 1) where tiles of the file begin."""
-        step = solved_at_once(self.grain)[axis]
-        first = span.start + step - (span.start + self.origin[axis]) % step
-        edges = [span.start, *range(first, span.stop, step), span.stop]
-        return [slice(a, b) for a, b in pairwise(edges)]
+    def _spans(self, axis: int, span: slice) -> list[tuple[slice, slice]]:
+        """Cut rows (axis 0) or columns (axis 1) where tiles of the file begin; also return the whole of those tiles."""
+        step, size = solved_at_once(self.grain)[axis], self.image.shape[axis]
+        first = span.start - (span.start + self.origin[axis]) % step
+        starts = range(first, span.stop, step)
+        return [
+            (slice(max(a, span.start), min(a + step, span.stop)), slice(max(a, 0), min(a + step, size))) for a in starts
+        ]
 
 
 @dataclass(frozen=True, eq=False)
