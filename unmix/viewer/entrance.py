@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from .garbage import ShortSearches
@@ -50,6 +50,7 @@ class Entrance(QWidget):
         self.setMinimumWidth(_MINIMUM_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         after(self, 0, self._load).start()
+        self._removed = after(self, 0, self._leave)
         self.destroyed.connect(partial(self._searches.want, False))
 
     @property
@@ -66,11 +67,21 @@ class Entrance(QWidget):
             self._column.addWidget(self._content)
         return self._content
 
+    def changeEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Go once it is taken out of its dock: napari lets go of a widget, and Python may find it at any time."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._removed.start()
+
+    def _leave(self) -> None:
+        if self.parent() is None:
+            self.deleteLater()
+
     def _make(self) -> None:
         if self._content is None:
             module = load(self.module)
             hand_over_units()
-            self._content = getattr(module, self.holds)(self._viewer)
+            self._content = getattr(module, self.holds)(self._viewer, self)
 
     def _load(self) -> None:
         if self._content is not None:

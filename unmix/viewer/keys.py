@@ -16,8 +16,10 @@ KEYS = {
 
 
 def bind_keys(viewer: Any, panel: Any) -> None:
-    """Bind the shortcuts of a panel; those of an earlier panel in this viewer go."""
+    """Bind the shortcuts of a panel for as long as it is there; those of an earlier panel in this viewer go."""
     import weakref
+
+    from napari.utils.key_bindings import coerce_keybinding
 
     held = weakref.ref(panel)
 
@@ -38,3 +40,10 @@ def bind_keys(viewer: Any, panel: Any) -> None:
     }
     for key, action in actions.items():
         viewer.bind_key(key, action, overwrite=True)
+
+    def let_go() -> None:
+        for key, action in actions.items():
+            if viewer.keymap.get(coerce_keybinding(key)) is action:
+                viewer.bind_key(key, None)
+
+    panel.destroyed.connect(let_go)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from napari.qt.threading import WorkerBase, create_worker
+from qtpy import PYSIDE6
 
 _LONGEST_STEP_MS = 30_000
 
@@ -21,7 +22,8 @@ def worker_for(work: Callable[..., Any], *given: Any) -> Any:
 
 @cache
 def _wait_at_the_end() -> None:
-    atexit.register(await_workers)
+    if not PYSIDE6:  # there, a worker may tell of its end when Qt is gone; with PyQt, that aborts the program
+        atexit.register(await_workers)
 
 
 def await_workers() -> None:

@@ -397,7 +397,8 @@ def test_searches_for_garbage_are_short_while_a_panel_is_open(qtbot, make_napari
 
     viewer = make_napari_viewer()
     before = viewer.add_image(np.zeros((8, 8)), metadata={"held": Cycle()})
-    panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
+    _, entrance = viewer.window.add_plugin_dock_widget("unmix", "Unmix")
+    assert entrance.content
     assert gc.get_freeze_count() > 0
     later = viewer.add_image(np.zeros((8, 8)), metadata={"held": Cycle()})
     held = [weakref.ref(layer.metadata["held"]) for layer in (before, later)]
@@ -413,9 +414,9 @@ def test_searches_for_garbage_are_short_while_a_panel_is_open(qtbot, make_napari
     assert gc.get_freeze_count() == 0
     qtbot.waitUntil(lambda: gc.get_freeze_count() > 0, timeout=WAIT_MS)
     assert held[0]() is None, "what was there before is found once it is removed"
-    viewer.window.remove_dock_widget(panel.parent())
-    panel.deleteLater()
-    del panel
+    viewer.window.remove_dock_widget(entrance)
+    entrance.deleteLater()
+    del entrance
     qtbot.waitUntil(lambda: gc.get_freeze_count() == 0, timeout=WAIT_MS)
 
 

@@ -112,16 +112,27 @@ def test_a_program_is_given_the_content_at_once(qtbot, make_napari_viewer, plugi
     assert entrance.content is panel
 
 
-def test_docks_closed_while_they_are_filled_are_gone(qtbot, make_napari_viewer, plugin):
+def test_docks_that_are_closed_are_gone_however_far_they_are(qtbot, make_napari_viewer, plugin):
+    from qtpy.QtWidgets import QApplication
+
+    from unmix.viewer.entrance import Entrance
+    from unmix.viewer.panel import UnmixPanel
+
     viewer = make_napari_viewer()
+    gone, opened = [], 0
     for name in ("Unmix", "Spectra", "Explore"):
         for turns in range(4):
-            dock, _ = viewer.window.add_plugin_dock_widget("unmix", name)
+            dock, entrance = viewer.window.add_plugin_dock_widget("unmix", name)
+            entrance.destroyed.connect(lambda *_: gone.append(1))
+            opened += 1
             for _ in range(turns):
                 qtbot.wait(5)
             viewer.window.remove_dock_widget(dock)
-    qtbot.wait(50)
+    del dock, entrance
+    qtbot.waitUntil(lambda: len(gone) == opened, timeout=WAIT_MS)
     assert not viewer.window.dock_widgets
+    assert not [one for one in QApplication.allWidgets() if isinstance(one, Entrance | UnmixPanel)]
+    assert not viewer.keymap
 
 
 def test_docks_opened_from_the_panel_are_brought_to_the_front_the_second_time(qtbot, desk):
@@ -132,8 +143,8 @@ def test_docks_opened_from_the_panel_are_brought_to_the_front_the_second_time(qt
     docks = viewer.window.dock_widgets
     for button in (panel.results.explore_button, panel.results.explore_button, panel.results.spectra_button):
         button.click()
-        qtbot.wait(20)
-    assert len(docks) == 3
+        qtbot.wait(50)
+    qtbot.waitUntil(lambda: len(docks) == 3, timeout=WAIT_MS)
     assert open_dock(viewer, "Explore") is docks["unmix explore"]
     qtbot.waitUntil(lambda: all(dock.filled for dock in docks.values()), timeout=WAIT_MS)
 
