@@ -272,7 +272,9 @@ def sample_positions(n_pixels: int, n_sample: int) -> np.ndarray:
     np.minimum(positions, n_pixels - 1, out=positions)
     if n_pixels >= 2 * n_sample:
         return positions  # steps are never shorter than 0.6 of the mean
-    return positions.compress(np.diff(positions, prepend=-1) > 0)
+    new = np.ones(n_sample, bool)
+    np.not_equal(positions[1:], positions[:-1], out=new[1:])
+    return positions.compress(new)
 
 
 def default_sample_size(n_pixels: int, n_bands: int = 1) -> int:

@@ -10,7 +10,10 @@ def span_of(index: Any, size: int) -> tuple[slice, Any]:
     if not isinstance(index, slice):
         place = range(size)[int(index)]
         return slice(place, place + 1), 0
-    taken = range(*index.indices(size))
+    start, stop, step = index.indices(size)
+    if step == 1 and start < stop:
+        return slice(start, stop), slice(None, None, 1)
+    taken = range(start, stop, step)
     if len(taken) == 0:
         return slice(0, 0), slice(None)
     low, high = min(taken[0], taken[-1]), max(taken[0], taken[-1]) + 1

@@ -25,6 +25,7 @@ from .fits.stains import find_stain_vectors
 from .ground_grid import with_ground_grid
 from .materials.stain_sets import StainSet, stain_set
 from .metrics import spectral_angle
+from .nmf.threads import one_blas_thread
 from .options import Options
 from .prepare import Prepared, as_brightfield, open_image, prepare
 from .provenance import Journal, provenance
@@ -173,7 +174,8 @@ def separate_stains(
         found = find_stain_vectors(judged, prepared.rule, members, prepared.options, progress=progress)
         return prepared.placed(found)
 
-    return _run(opened, mask, chosen, fit, out, progress, on_block)
+    with one_blas_thread():  # products of three columns: more threads only spin
+        return _run(opened, mask, chosen, fit, out, progress, on_block)
 
 
 def find_endmembers(

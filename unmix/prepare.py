@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .blocks import Block, Progress, map_blocks
+from .blocks import Block, Progress, default_sample_size, map_blocks
 from .engines import current_cluster
 from .errors import OptionError, warn
 from .image import DIMS, as_image, check_image
@@ -26,6 +26,8 @@ from .slides.glass import Glass
 from .slides.judging import Judged, judge_slide
 
 _SHARE_OF_BUDGET = 8
+_STAINED_SAMPLE = 200_000
+"""Pixels that show the white point of a stained image well enough: more only cost."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def prepare(image: xr.DataArray, mask: Any, options: Options, progress: Progress
     if slide is None and _is_decoded_once(image, options):
         image = _in_memory(image, options.threads, progress)
     judged = image if slide is None else slide.image
-    sample, _ = sample_pixels(judged, threads=options.threads, progress=progress)
+    n_sample = default_sample_size(judged.sizes["y"] * judged.sizes["x"], judged.sizes["band"])
+    n_sample = min(n_sample, _STAINED_SAMPLE) if options.method == "stains" else n_sample
+    sample, _ = sample_pixels(judged, n_sample, threads=options.threads, progress=progress)
     require_valid(len(sample), image)
     if slide is None:
         rule, notes = additive_rule(image, sample, options)

@@ -33,6 +33,7 @@ LAYOUTS = {
     "lzw": {"rowsperstrip": 16, "compression": "lzw"},
     "tiles": {"tile": (32, 48), "compression": "zlib"},
     "jpeg tiles": {"tile": (64, 64), "compression": "jpeg"},
+    "jpeg tiles in RGB": {"tile": (64, 64), "compression": "jpeg", "compressionargs": {"outcolorspace": "rgb"}},
     "jpeg strips": {"rowsperstrip": 16, "compression": "jpeg"},
     "planes": {"planarconfig": "separate", "tile": (32, 32), "compression": "zlib"},
     "big endian": {"byteorder": ">", "tile": (32, 32)},

@@ -10,8 +10,8 @@ KEPT, BACKGROUND, CLIPPED, OVER_DENSE, BRIGHTER, OFF_COLOUR, GREY = range(7)
 
 
 @exact_kernel
-def gate(density, clipped, limits, cones, near, norms, fates):
-    """Note the length of the positive part of every density (n, 3) and the first gate that drops it.
+def gate(density, clipped, limits, cones, near, norms, fates, counts):
+    """Note the length of the positive part of every density (n, 3) and the first gate that drops it; count these.
 
     `limits` are the least and the largest density and the least of a channel; `cones` (k, 2, 3) pairs of unit vectors,
     within whose plane cone the cosine `near[0]` must be reached, and `near[1]` that to grey not be passed.
@@ -36,6 +36,7 @@ def gate(density, clipped, limits, cones, near, norms, fates):
             fates[i] = OFF_COLOUR
         else:
             fates[i] = GREY if (x + y + z) / norm * grey > near[1] else KEPT
+        counts[fates[i]] += 1
 
 
 @exact_kernel
@@ -58,3 +59,17 @@ def cosine_to_cones(x, y, z, cones, enough):
         else:
             best = max(best, max(along_a, along_b))
     return best
+
+
+@exact_kernel
+def sum_between(density, least, largest, total):
+    """Sum the densities (n, 3) whose length lies between two; return how many."""
+    n_dense, x, y, z = 0, 0.0, 0.0, 0.0
+    for i in range(len(density)):
+        a, b, c = float(density[i, 0]), float(density[i, 1]), float(density[i, 2])
+        squared = a * a + b * b + c * c
+        if least * least < squared < largest * largest:
+            n_dense += 1
+            x, y, z = x + a, y + b, z + c
+    total[0], total[1], total[2] = x, y, z
+    return n_dense

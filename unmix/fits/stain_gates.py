@@ -42,25 +42,24 @@ def gate_pixels(
     from .stain_gate_kernel import GREY, KEPT, gate
 
     cones = stain_cones(variants)
-    norm, fates = np.empty(len(density)), np.empty(len(density), np.uint8)
+    norm, fates, n = np.empty(len(density)), np.empty(len(density), np.uint8), np.zeros(7, np.int64)
     limits = LEAST_DENSITY, LARGEST_DENSITY, BRIGHTER_THAN_WHITE
     near, to_grey = (float(np.cos(np.radians(degrees))) for degrees in (COLOUR_MARGIN_DEGREES, GREY_MARGIN_DEGREES))
     grey_is_foreign = _cosine_of_grey(cones) < to_grey
-    gate(density, clipped, limits, cones, (near, to_grey if grey_is_foreign else 2.0), norm, fates)
-    is_grey = fates == GREY
-    with_colour = is_grey | (fates == KEPT)
-    if is_grey.any() and _is_stain(is_grey[with_colour], norm[with_colour]):
-        fates[is_grey] = KEPT
+    gate(density, clipped, limits, cones, (near, to_grey if grey_is_foreign else 2.0), norm, fates, n)
+    if n[GREY] > GREY_OF_ALL_DENSITIES_SHARE * (n[GREY] + n[KEPT]) and _is_stain(fates, norm):
+        fates[fates == GREY] = KEPT
+        n[KEPT], n[GREY] = n[KEPT] + n[GREY], 0
     kept = np.flatnonzero(fates == KEPT)
     foreign = one_colour_pixels(density.take(kept, axis=0))
-    return kept[~foreign], _counts(fates, int(foreign.sum()))
+    n_foreign = int(np.count_nonzero(foreign))
+    return kept.compress(~foreign) if n_foreign else kept, _counts(n.tolist(), n_foreign)
 
 
-def _counts(fates: np.ndarray, n_one_colour: int) -> dict[str, int]:
+def _counts(n: list[int], n_one_colour: int) -> dict[str, int]:
     """Return how many pixels each gate dropped, in their order."""
     from .stain_gate_kernel import BACKGROUND, BRIGHTER, CLIPPED, GREY, KEPT, OFF_COLOUR, OVER_DENSE
 
-    n = [int(count) for count in np.bincount(fates, minlength=7)]
     return {
         "gate_background": n[BACKGROUND],
         "gate_clipped": n[CLIPPED],
@@ -79,14 +78,16 @@ def _cosine_of_grey(cones: np.ndarray) -> float:
     return float(cosine_to_cones(*np.full(3, 3**-0.5), cones, 1.0))
 
 
-def _is_stain(grey: np.ndarray, norm: np.ndarray) -> bool:
+def _is_stain(fates: np.ndarray, norm: np.ndarray) -> bool:
     """Return whether grey is how stains of this slide look: much of it, or some in all densities.
 
     Dirt and ink are a small part and dense, haze is pale; a stain is as often denser than the rest as paler.
     """
+    from .stain_gate_kernel import GREY, KEPT
+
+    with_colour = (fates == GREY) | (fates == KEPT)
+    grey, norm = fates[with_colour] == GREY, norm[with_colour]
     share = float(grey.mean())
-    if share <= GREY_OF_ALL_DENSITIES_SHARE:
-        return False
     pale = float(np.mean(norm[grey] < np.median(norm)))
     return share > GREY_IS_STAIN_SHARE or ALL_DENSITIES[0] <= pale <= ALL_DENSITIES[1]
 

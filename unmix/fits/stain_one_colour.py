@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 CELLS = (4.0, 6.0)
@@ -38,18 +36,20 @@ def one_colour_pixels(density: np.ndarray) -> np.ndarray:
         return one_colour
     light = np.exp(-np.maximum(density, 0.0).T.astype(np.float32, order="C"))  # a channel after the other
     for levels in CELLS:
-        one_colour |= _standing_out(np.rint(np.float32(255.0 / levels) * light).astype(np.int32))
+        one_colour |= _standing_out(light, np.float32(255.0 / levels))
     return one_colour if one_colour.mean() <= AT_MOST_DROPPED else np.zeros(len(density), bool)
 
 
-def _standing_out(cells: np.ndarray) -> np.ndarray:
-    """Return which pixels lie in or around the cells, three numbers (3, n) each, of colours that stand out."""
-    n = cells.shape[1]
+def _standing_out(light: np.ndarray, per_unit: np.float32) -> np.ndarray:
+    """Return which pixels (3, n) lie in or around the cells, so many to a unit of light, of colours that stand out."""
+    from .stain_one_colour_kernel import count_colours
+
+    n = light.shape[1]
     found = np.zeros(n, bool)
-    cells = cells - cells.min(axis=1, keepdims=True)
-    shape = tuple(int(size) for size in cells.max(axis=1) + 1)
-    places = (cells[0] * shape[1] + cells[1]) * shape[2] + cells[2]
-    held = np.bincount(places, minlength=math.prod(shape)).astype(np.int32).reshape(shape)
+    low, high = (_cells(end, per_unit) for end in (light.min(axis=1), light.max(axis=1)))
+    shape = tuple(int(size) for size in high - low + 1)
+    held = np.zeros(shape, np.int32)
+    count_colours(light, per_unit, low, held)
     for _ in range(_MOST_COLOURS):
         near, around = _box_sums(held, _NEAR).ravel(), _box_sums(held, _AROUND).ravel()
         many = np.flatnonzero(near >= max(LEAST_PIXELS, LEAST_SHARE * n))
@@ -61,9 +61,14 @@ def _standing_out(cells: np.ndarray) -> np.ndarray:
             break
         place = np.unravel_index(many[int(times.argmax())], shape)
         held[tuple(slice(max(0, k - _AROUND), k + _AROUND + 1) for k in place)] = 0
-        off = [np.abs(column - k) <= _AROUND for column, k in zip(cells, place, strict=True)]
+        off = np.abs(_cells(light, per_unit) - (low + place)[:, None]) <= _AROUND
         found |= off[0] & off[1] & off[2]
     return found
+
+
+def _cells(light: np.ndarray, per_unit: np.float32) -> np.ndarray:
+    """Return the cells that light lies in."""
+    return np.rint(per_unit * light).astype(np.int32)
 
 
 def _box_sums(held: np.ndarray, reach: int) -> np.ndarray:

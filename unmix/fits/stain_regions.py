@@ -15,8 +15,8 @@ CornersOf = Callable[[np.ndarray], Corners]
 
 MOVED_DEGREES = 6.0
 PARTS = 4
-REGION_PIXELS = 12_000
-LEAST_SHARE, LEAST_LEFT = 0.02, 2_000
+REGION_PIXELS = 8_000
+LEAST_SHARE, LEAST_LEFT = 0.02, 1_300
 
 
 @dataclass(frozen=True)

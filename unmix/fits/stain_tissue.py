@@ -55,17 +55,18 @@ def tissue_pixels(
     wanted = options.fit_pixels
     for n_sample in (int(_FIRST_SAMPLE * wanted), _SECOND_SAMPLE * wanted):
         values, positions = sample_pixels(image, n_sample, threads=options.threads, progress=progress)
-        density = rule(values).astype(np.float64)
+        density, light = rule(values), values if len(rule.good) == rule.n_bands else values[:, rule.good]
         if progress is not None:
             progress("fit", 0, 1)
-        kept, counts = gate_pixels(density, _clipped(values[:, rule.good], rule), chosen.variant_vectors)
+        kept, counts = gate_pixels(density, _clipped(light, rule), chosen.variant_vectors)
         if len(kept) >= _ENOUGH * wanted or n_sample >= n_pixels:
             break
-    _refuse_grey(values[:, rule.good], density, counts)
+    _refuse_grey(light, density, counts)
     counts = {"pixels_sampled": len(values), **counts}
     kept = kept[sample_positions(len(kept), wanted)] if len(kept) else kept
-    noise = _noise(values[:, rule.good], rule)
-    return Tissue(np.maximum(density.take(kept, axis=0), 0.0), positions[kept], counts, noise, image.sizes["x"])
+    tissue = density.take(kept, axis=0).astype(np.float64)
+    np.maximum(tissue, 0.0, out=tissue)
+    return Tissue(tissue, positions[kept], counts, _noise(light, rule), image.sizes["x"])
 
 
 def pooled_tissue(tissues: Sequence[Tissue], n_pixels: int) -> Tissue:
@@ -116,14 +117,19 @@ def _refuse_grey(values: np.ndarray, density: np.ndarray, counts: dict[str, int]
 
 def _differs_by_noise(density: np.ndarray) -> bool:
     """Return whether densities (n, 3) lie around grey and spread little and as far in every direction, or hardly."""
-    squared = np.einsum("ij,ij->i", density, density)
-    dense = (squared > LEAST_DENSITY**2) & (squared < LARGEST_DENSITY**2)
-    n_dense = np.count_nonzero(dense)
+    from .stain_gate_kernel import sum_between
+
+    mean = np.empty(3)
+    n_dense = sum_between(density, LEAST_DENSITY, LARGEST_DENSITY, mean)
     if n_dense < LEAST_PIXELS:
         return False
-    grey, mean = np.full(3, 3**-0.5), dense @ density / n_dense
+    mean /= n_dense
+    grey = np.full(3, 3**-0.5)
     if mean @ grey < np.cos(np.radians(_ABOUT_GREY_DEGREES)) * np.linalg.norm(mean):
         return False
+    density = density.astype(np.float64)
+    squared = np.einsum("ij,ij->i", density, density)
+    dense = (squared > LEAST_DENSITY**2) & (squared < LARGEST_DENSITY**2)
     across = density.compress(dense, axis=0) @ np.linalg.svd(grey[None, :])[2][1:].T
     least, most = np.linalg.eigvalsh(across.T @ across / n_dense)
     spread = np.sqrt(most) / np.linalg.norm(mean)

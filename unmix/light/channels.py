@@ -55,8 +55,16 @@ def percentiles(values: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     places = np.asarray(shares) / 100 * (len(values) - 1)
     below = np.floor(places).astype(np.int64)
     columns = []
-    for channel in values.T:
-        up_to = np.bincount(channel, minlength=256).cumsum()
+    for up_to in counts_of_values(values).cumsum(axis=1):
         low, high = (np.searchsorted(up_to, np.minimum(k, len(values) - 1), "right") for k in (below, below + 1))
         columns.append(low + (high - low) * (places - below))
     return np.stack(columns, axis=1)
+
+
+def counts_of_values(values: np.ndarray) -> np.ndarray:
+    """Return how often each of 256 values occurs in every channel (n_channels, 256) of 8-bit values (n, n_channels)."""
+    from .channel_kernel import count_values
+
+    counts = np.zeros((values.shape[1], 256), np.int64)
+    count_values(values, counts)
+    return counts

@@ -117,7 +117,7 @@ class LightTables:
         """
         from .table_sums import sum_maps
 
-        scale = np.append(per_unit / self._lengths, per_unit).astype(np.float32)
+        scale = (per_unit / self._lengths_of_maps).astype(np.float32)
         in_pixels = (pixels_per_unit / self._lengths).astype(np.float32)
         misfit, squares, n_solved, n_clear, n_beyond = sum_maps(
             values, _where(valid, clear), self.density, self._stains, scale, np.float32(most), into, place,
@@ -129,6 +129,11 @@ class LightTables:
     def _lengths(self) -> np.ndarray:
         """Return the lengths of the stains, which are solved as unit vectors."""
         return np.linalg.norm(self.E, axis=1)
+
+    @cached_property
+    def _lengths_of_maps(self) -> np.ndarray:
+        """Return what every map, the residual last, is divided by."""
+        return np.append(self._lengths, 1.0)
 
     @cached_property
     def _stains(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ by the file's size and time of change, and holds no open file.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import ReadError
 from .naming import one_line, shown
 from .open_file import OpenFile, Stamp
+from .tiff_decoding import Decode, decoder_of
 
-_JPEG = (6, 7, 34892, 33007)
 _PAGES_KEPT = 32
 
 
@@ -35,7 +35,7 @@ class Segments:
     offsets, byte_counts : ndarray of int64
         Where each lies in the file; zero where it was never written.
     decode : callable
-        From bytes and number to pixels (1, rows, columns, samples) and more.
+        From bytes and number to pixels (rows, columns, samples).
     """
 
     path: str
@@ -43,7 +43,7 @@ class Segments:
     size: tuple[int, int]
     offsets: np.ndarray
     byte_counts: np.ndarray
-    decode: Callable[[bytes, int], Any]
+    decode: Decode
 
     def touched(self, rows: slice, columns: slice, samples: slice) -> Iterator[tuple[int, int, int, int]]:
         """Yield (number, top, left, first sample) of the tiles or strips a window touches."""
@@ -68,7 +68,7 @@ class Segments:
             raise ReadError(
                 f"{shown(self.path)} is cut short: a tile ends at byte {start + size}, the file has {file.stamp[0]}."
             )
-        decoded: np.ndarray = self.decode(file.bytes_at(start, size), number)[0][0]
+        decoded: np.ndarray = self.decode(file.bytes_at(start, size), number)
         return decoded
 
 
@@ -83,17 +83,11 @@ def segments_of(path: str, stamp: Stamp, key: int, by_number: bool) -> Segments:
     try:
         with tifffile.TiffFile(path, _multifile=False) as file:
             page = _page(file, key, by_number)
-            options = (
-                {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if page.compression in _JPEG else {}
-            )
             planes, _, height, width, samples = page.shaped
-            decode = page.decode  # made once, while the file is open
-
-            def decoded(encoded: bytes, number: int) -> Any:
-                return decode(encoded, number, **options)
-
             offsets, counts = (np.array(one, np.int64) for one in (page.dataoffsets, page.databytecounts))
-            return Segments(path, (planes, height, width, samples), segment_size(page), offsets, counts, decoded)
+            return Segments(
+                path, (planes, height, width, samples), segment_size(page), offsets, counts, decoder_of(page)
+            )
     except tifffile.TiffFileError as error:
         raise ReadError(f"{shown(path)} is damaged: {one_line(error)}") from error
 

@@ -20,10 +20,14 @@ class Glass:
         True where there is only glass. The cells cover the slide evenly.
     shape : (int, int)
         Rows and columns of the slide.
+    bare : ndarray of bool, shape (cells down, cells across), optional
+        True where there is no sign of tissue at all: glass, and what is as clear and only near tissue. Tiles of a file
+        that show nothing else are not worth decoding.
     """
 
     cells: np.ndarray
     shape: tuple[int, int]
+    bare: np.ndarray | None = None
 
     @property
     def share(self) -> float:
@@ -43,8 +47,18 @@ class Glass:
 
     def covers(self, block: Block) -> bool:
         """Return whether every pixel of a block is glass."""
-        down, across = self._places(0, block.rows), self._places(1, block.columns)
-        return bool(self.cells[down[0] : down[-1] + 1, across[0] : across[-1] + 1].all())
+        return self._is_all(self.cells, block)
+
+    def is_bare(self, block: Block) -> bool:
+        """Return whether a block shows no sign of tissue at all."""
+        return self._is_all(self.cells if self.bare is None else self.bare, block)
+
+    def _is_all(self, cells: np.ndarray, block: Block) -> bool:
+        rows, columns = (
+            slice(span.start * n // size, (span.stop - 1) * n // size + 1)
+            for span, n, size in zip(block.window, cells.shape, self.shape, strict=True)
+        )
+        return bool(cells[rows, columns].all())
 
     def _places(self, axis: int, span: slice) -> np.ndarray:
         """Return the cell of every row (axis 0) or column (axis 1) of a span."""

@@ -24,10 +24,10 @@ from .glass import Glass
 _OVERVIEW_PIXELS, _OVERVIEW_MOST = 3_000_000, 64_000_000
 _FIT_MICROMETRES = 1.1
 _TILE, _TILES, _LEAST_TILES, _TILES_SHARE = 256, 48, 24, 1 / 32
-_TISSUE_DENSITY = 0.06
+_FAINT_DENSITY, _TISSUE_DENSITY = 0.03, 0.06
 _TISSUE_TILE = 0.3
 _BRIGHT, _LEAST_GLASS, _OVERVIEW_SAMPLE = 0.8, 0.005, 200_000
-_MARGIN = 2
+_MARGIN, _TISSUE = 2, 2
 _KEPT_BYTES, _LEAST_SOLVED = 36_000_000, 512
 
 Decoded = dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]
@@ -102,7 +102,8 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
     seen = overview.reshape(-1, 3)
     seen = seen.take(sample_positions(len(seen), _OVERVIEW_SAMPLE), axis=0)
     white = estimate_white_point(seen)
-    tissue = _tissue(overview, seen, white.values)
+    grades = _grades(overview, seen, white.values)
+    tissue = grades == _TISSUE
     fine = _fit_level(image, pyramid)
     level_image = image if fine == pyramid.level else pyramid.open(fine)
     tile = _tile_shape(level_image)
@@ -116,7 +117,8 @@ def judge_slide(image: xr.DataArray, *, threads: int | None = None, progress: Pr
         "tissue_share": round(float(tissue.mean()), 4),
     }  # fmt: skip
     scale = full[0] / level[0], full[1] / level[1]
-    glass = Glass(~_grown(tissue, _MARGIN), full)
+    shown = _grown(tissue, _MARGIN)
+    glass = Glass(~shown, full, ~shown | (grades == 0))
     return Judged(tiles, seen, white, glass, notes, corners, tile[0], scale, decoded)
 
 
@@ -152,18 +154,21 @@ def _read_level(level: xr.DataArray) -> np.ndarray:
     return load_block(level, Block(slice(0, height), slice(0, width)))[0]
 
 
-def _tissue(overview: np.ndarray, sample: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """Return where a small picture of a slide (h, w, 3) is darker than its glass, as a sample (n, 3) of it shows it."""
+def _grades(overview: np.ndarray, sample: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Return where a small picture of a slide (h, w, 3) is as clear as its glass (0), faint (1) and tissue (2).
+
+    A sample (n, 3) of it shows the glass.
+    """
     from .tissue_kernel import denser
 
     bright = sample.compress(reached_in_all_channels(sample, _BRIGHT * white), axis=0)
     if len(bright) < _LEAST_GLASS * len(sample):
-        return np.ones(overview.shape[:2], bool)
+        return np.full(overview.shape[:2], _TISSUE, np.uint8)
     glass = np.array([np.bincount(channel).argmax() for channel in bright.T], np.float64)
     density = np.maximum(optical_density_table(overview.dtype, glass), 0.0)
-    tissue = np.empty(overview.shape[:2], bool)
-    denser(overview, density**2, np.float32(_TISSUE_DENSITY**2), tissue)
-    return tissue
+    grades = np.empty(overview.shape[:2], np.uint8)
+    denser(overview, density**2, np.float32(_FAINT_DENSITY**2), np.float32(_TISSUE_DENSITY**2), grades)
+    return grades
 
 
 def _grown(tissue: np.ndarray, margin: int) -> np.ndarray:

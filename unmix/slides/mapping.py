@@ -48,19 +48,21 @@ class _Tissue:
         """Return the parts of a block that are decoded one after the other, and what of each is glass."""
         clear = self.glass.cells_of(block)
         tiles = []
-        for rows in self._spans(0, block.rows):
-            for columns in self._spans(1, block.columns):
+        for rows, down in self._spans(0, block.rows):
+            for columns, across in self._spans(1, block.columns):
                 part = clear.part(shifted(rows, -block.rows.start), shifted(columns, -block.columns.start))
-                if not part.all_clear:
+                if not (part.all_clear or self.glass.is_bare(Block(down, across))):
                     tiles.append((Block(rows, columns), part))
         return tiles
 
-    def _spans(self, axis: int, span: slice) -> list[slice]:
-        """Cut rows (axis 0) or columns (axis 1) where tiles of the file begin."""
-        step = solved_at_once(self.grain)[axis]
-        first = span.start + step - (span.start + self.origin[axis]) % step
-        edges = [span.start, *range(first, span.stop, step), span.stop]
-        return [slice(a, b) for a, b in pairwise(edges)]
+    def _spans(self, axis: int, span: slice) -> list[tuple[slice, slice]]:
+        """Cut rows (axis 0) or columns (axis 1) where tiles of the file begin; also return the whole of those tiles."""
+        step, size = solved_at_once(self.grain)[axis], self.image.shape[axis]
+        first = span.start - (span.start + self.origin[axis]) % step
+        starts = range(first, span.stop, step)
+        return [
+            (slice(max(a, span.start), min(a + step, span.stop)), slice(max(a, 0), min(a + step, size))) for a in starts
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +91,9 @@ class _Summer:
     """Solves every block once, adds it to the small picture, and keeps of it only the tiles that will be written."""
 
     tissue: _Tissue
+    load: Load
     tables: LightTables
     overview: Overview
-    decoded: Decoded
     tell: Callable[[Block], None]
 
     def block(self, block: Block) -> Sums:
@@ -116,23 +118,22 @@ class _Summer:
 
     def _added(self, block: Block, pixels: np.ndarray) -> tuple[Sums, int]:
         """Solve the tissue of a block and add it up; also return how many of its `pixels` were larger than 255."""
-        load = _loader(self.tissue.image, self.decoded)
         tiles = self.tissue.tiles(block)
         sums, n_beyond = [], 0
         with files_kept_open():
             for tile, clear in tiles:
                 rows, columns = shifted(tile.rows, -block.rows.start), shifted(tile.columns, -block.columns.start)
-                one, n = self._tile(load, tile, clear, pixels[:, rows, columns])
+                one, n = self._tile(tile, clear, pixels[:, rows, columns])
                 sums.append(one)
                 n_beyond += n
         return summed(sums, _pixels([block]) - _pixels([tile for tile, _ in tiles])), n_beyond
 
-    def _tile(self, load: Load, tile: Block, clear: ClearCells, pixels: np.ndarray) -> tuple[Sums, int]:
+    def _tile(self, tile: Block, clear: ClearCells, pixels: np.ndarray) -> tuple[Sums, int]:
         """Add up one tile; what was decoded is let go of before the next is, which then comes to lie there.
 
         That place is still in the processor's cache, and decoding into it takes a fifth less time.
         """
-        values, valid = load(tile)
+        values, valid = self.load(tile)
         part = self.overview.part(*tile.window)
         misfit, squares, n_solved, n_clear, n_beyond = self.tables.add_to(
             (part.totals, part.n_invalid, part.largest), values, valid, clear,
@@ -195,7 +196,8 @@ def map_slide(
     overview = Overview((len(found.names) + 1, height, width))
     slide = SlideMaps(edges, _Solver(tissue, tables), overview)
     maps = {"abundances": slide.lazy(slice(0, len(found.names))), "residual": slide.lazy(len(found.names))}
-    summer = _Summer(tissue, tables, overview, judged.decoded, told_of_blocks(on_block, image, found, maps, constraint))
+    load, tell = _loader(image, judged.decoded), told_of_blocks(on_block, image, found, maps, constraint)
+    summer = _Summer(tissue, load, tables, overview, tell)
     walk = partial(for_blocks, stage="abundances", threads=options.threads, progress=progress)
     planned = planned_pyramid((len(found.names), height, width))
     if planned is None:
