@@ -432,7 +432,7 @@ def test_exploring(qtbot, desk, slide):
     qtbot.waitUntil(lambda: "slide | false colour" in viewer.layers, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not viewer.layers["slide | eosin"].visible, timeout=WAIT_MS)
     dock.colour.density_button.click()
-    qtbot.waitUntil(lambda: "slide | optical density" in viewer.layers, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "optical density is seen" in dock.colour.said_label.text(), timeout=WAIT_MS)
     dock.colour.all_button.click()
 
     def wait_for(shown):
