@@ -352,14 +352,9 @@ class UnmixPanel(PanelControls):
         self.run_button.setEnabled(idle)
         self.view_button.setEnabled(idle)
         self.cancel_button.setEnabled(self.runner.active is not None)
-        for control in (
-            self.layer_box,
-            self.kind_box,
-            self.count_box,
-            self.stains_box,
-            self.options_form,
-            self.results,
-        ):
+        for control in (self.layer_box, self.kind_box, self.count_box, self.stains_box, self.options_form):
             control.setEnabled(idle)
+        self.suggest_button.setEnabled(idle and not self._suggesting.busy)
+        self.results.setEnabled(not self.running)
         self.stains_box.setEnabled(idle and known_to(self) is None)
         self.progress_bar.setVisible(self.runner.active is not None)

@@ -217,6 +217,9 @@ def test_panel_closed_in_mid_run(qtbot, desk, image, stuck):
 def test_the_panel_follows_the_viewer(desk, image, slide):
     viewer, panel = desk
     assert not panel.run_button.isEnabled()
+    assert not panel.suggest_button.isEnabled()
+    assert panel.results.spectra_button.isEnabled(), "a result may be open without its image"
+    assert panel.findings_label.isEnabled()
     leaf, picture = add(viewer, image), add(viewer, slide[0])
     viewer.add_image(np.zeros((4, 5)), name="flat")
     assert [panel.layer_box.itemText(i) for i in range(panel.layer_box.count())] == ["slide", "leaf"]
