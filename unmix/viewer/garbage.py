@@ -16,6 +16,19 @@ from .metadata import RUN_ROLES, about
 from .pacing import after
 
 _SETTLED_MS = 15_000
+_USUAL, _SELDOM = gc.get_threshold()[2], 100_000
+
+
+def put_off_whole_searches(put_off: bool) -> None:
+    """Have Python not look through everything by itself, or again as usual: a search and a layer are not for one turn.
+
+    Parameters
+    ----------
+    put_off : bool
+        Whether layers are being shown.
+    """
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _SELDOM if put_off else _USUAL)
 
 
 class ShortSearches:

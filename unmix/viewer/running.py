@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 from .activity import Activity
 from .failure import Failure, answered
 from .finished import Finished
-from .garbage import ShortSearches
+from .garbage import ShortSearches, put_off_whole_searches
 from .pacing import Paced
 from .request import Request
 from .run import Refused, Run
@@ -66,6 +66,7 @@ class Runner(QObject):
 
         def farewell() -> None:
             searches.want(False)
+            put_off_whole_searches(False)
             for run in runs:
                 run.cancel()
 
@@ -121,6 +122,7 @@ class Runner(QObject):
 
     def _keep_searches_short(self) -> None:
         self._searches.want(self.busy)
+        put_off_whole_searches(self.busy)
 
     # while it goes on
 

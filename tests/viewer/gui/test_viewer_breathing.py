@@ -420,6 +420,23 @@ def test_searches_for_garbage_are_short_while_a_panel_is_open(qtbot, make_napari
     qtbot.waitUntil(lambda: gc.get_freeze_count() == 0, timeout=WAIT_MS)
 
 
+def test_python_looks_through_everything_before_or_after_a_run_is_shown(qtbot, make_napari_viewer, plugin):
+    import gc
+
+    viewer = make_napari_viewer()
+    usual = gc.get_threshold()
+    panel = viewer.window.add_plugin_dock_widget("unmix", "Unmix")[1].content
+    viewer.add_image(np.random.default_rng(0).random((6, 24, 24)).astype(np.float32), name="cube")
+    panel.count_box.setValue(3)
+    seen = []
+    viewer.layers.events.inserted.connect(lambda _: seen.append(gc.get_threshold()[2]))
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=3 * WAIT_MS)
+    assert len(seen) > 3
+    assert min(seen) > 1000 * usual[2]
+    assert gc.get_threshold() == usual
+
+
 def test_twenty_gigabytes_are_not_read_to_be_shown(qtbot, desk, tmp_path, monkeypatch):
     from unmix.readers.raw_file import RawFile
 
