@@ -6,8 +6,8 @@
 Makes a tiled JPEG slide (a synthetic section and glass, three levels) of each size and an ENVI cube, runs each job in a
 process of its own, prints one line a job, and deletes what it made. CPU is that of the process, kernels warm, and a
 multiple of what decoding every tile of the slide takes in the same run: `decode` by unmix, `library` by tifffile, which
-puts the pixels into one array. `apply` is fit, sums of all maps and a small
-picture; `read` besides every map of it, read once from the lazy result; `write` fit and the pyramid on disk.
+puts the pixels into one array. `apply` is fit, sums of all maps and a small picture; `read` besides every map of it,
+read once from the lazy result; `write` fit and the pyramid on disk.
 """
 
 from __future__ import annotations

@@ -40,25 +40,25 @@ class Glass:
 
     def cells_of(self, block: Block) -> ClearCells:
         """Return which cell every row and column of a block lies in, where any of them is glass."""
-        down, across = self._places(0, block.rows), self._places(1, block.columns)
-        if not self.cells[down[0] : down[-1] + 1, across[0] : across[-1] + 1].any():
+        if not self.cells[self._touched(block)].any():
             return NOTHING_CLEAR
-        return ClearCells(self.cells, down, across)
+        return ClearCells(self.cells, self._places(0, block.rows), self._places(1, block.columns))
 
     def covers(self, block: Block) -> bool:
         """Return whether every pixel of a block is glass."""
-        return self._is_all(self.cells, block)
+        return bool(self.cells[self._touched(block)].all())
 
     def is_bare(self, block: Block) -> bool:
         """Return whether a block shows no sign of tissue at all."""
-        return self._is_all(self.cells if self.bare is None else self.bare, block)
+        bare = self.cells if self.bare is None else self.bare
+        return bool(bare[self._touched(block)].all())
 
-    def _is_all(self, cells: np.ndarray, block: Block) -> bool:
-        rows, columns = (
+    def _touched(self, block: Block) -> tuple[slice, ...]:
+        """Return the rows and columns of cells that a block touches."""
+        return tuple(
             slice(span.start * n // size, (span.stop - 1) * n // size + 1)
-            for span, n, size in zip(block.window, cells.shape, self.shape, strict=True)
+            for span, n, size in zip(block.window, self.cells.shape, self.shape, strict=True)
         )
-        return bool(cells[rows, columns].all())
 
     def _places(self, axis: int, span: slice) -> np.ndarray:
         """Return the cell of every row (axis 0) or column (axis 1) of a span."""

@@ -44,8 +44,7 @@ class Arrivals(QObject):
         self._worker: Any = None
         self._waiting: deque[tuple[list[LayerData], dict[str, Any]]] = deque()
         self._steps = Paced(self)
-        self._searches = searches = ShortSearches()
-        window.destroyed.connect(lambda: searches.want(False))
+        self._searches = ShortSearches(window)
 
     @property
     def busy(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, Qt
@@ -41,7 +40,7 @@ class Entrance(QWidget):
         super().__init__()
         self._viewer, self._content = napari_viewer, None
         self._loading, self._steps = Latest(self), Paced(self)
-        self._searches = ShortSearches()
+        self._searches = ShortSearches(self)
         self._waiting = QLabel("Loading …")
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._column = QVBoxLayout(self)
@@ -51,7 +50,6 @@ class Entrance(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         after(self, 0, self._load).start()
         self._removed = after(self, 0, self._leave)
-        self.destroyed.connect(partial(self._searches.want, False))
 
     @property
     def filled(self) -> bool:
@@ -62,9 +60,7 @@ class Entrance(QWidget):
     def content(self) -> Any:
         """What is in it; a program that asks for it before it is there has it loaded at once."""
         self._make()
-        if not self.filled:
-            self._waiting.hide()
-            self._column.addWidget(self._content)
+        self._put_in()
         return self._content
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
@@ -83,6 +79,11 @@ class Entrance(QWidget):
             hand_over_units()
             self._content = getattr(module, self.holds)(self._viewer, self)
 
+    def _put_in(self) -> None:
+        if not self.filled:
+            self._waiting.hide()
+            self._column.addWidget(self._content)
+
     def _load(self) -> None:
         if self._content is not None:
             return
@@ -97,12 +98,11 @@ class Entrance(QWidget):
 
     def _filling(self) -> Iterator[Step]:
         """Fill it in turns, each of which takes a good part of the time that a window may stand still."""
-        hand_over_units()
         read_settings()
         yield Step.GO_ON
         self._make()
         yield Step.GO_ON
-        _ = self.content
+        self._put_in()
         yield Step.DRAW
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from functools import partial
 from typing import Any, ClassVar
 
 from qtpy.QtCore import QObject
@@ -32,13 +33,22 @@ def put_off_whole_searches(put_off: bool) -> None:
 
 
 class ShortSearches:
-    """Short searches as long as anybody wants them."""
+    """Short searches as long as anybody wants them.
+
+    Parameters
+    ----------
+    owner : QObject
+        Who may want them; when it goes, it no longer does.
+    """
 
     _wanted_by: ClassVar[set[int]] = set()
     settled: ClassVar = False
     """Whether all that a window loads in the background is there; until then, who begins looks past more of it."""
 
-    def want(self, wanted: bool) -> None:
+    def __init__(self, owner: QObject) -> None:
+        owner.destroyed.connect(partial(self.want, False))
+
+    def want(self, wanted: bool, *_: Any) -> None:
         """Say whether searches are to be short."""
         before = bool(self._wanted_by)
         (self._wanted_by.add if wanted else self._wanted_by.discard)(id(self))
@@ -63,7 +73,7 @@ class ShortWhileOpen:
     """
 
     def __init__(self, panel: QObject, layers: Any) -> None:
-        self._layers, self._searches = layers, ShortSearches()
+        self._layers, self._searches = layers, ShortSearches(panel)
         self._later = weakref.WeakSet[Any]()
         self._removed = after(panel, 0, self._search)
         after(panel, _SETTLED_MS, self._settle).start()
@@ -71,12 +81,10 @@ class ShortWhileOpen:
         watched = [(layers.events.inserted, self._on_inserted), (layers.events.removing, self._on_removing)]
         for emitter, slot in watched:
             emitter.connect(slot)
-        searches = self._searches
 
         def farewell() -> None:
             for emitter, slot in watched:
                 emitter.disconnect(slot)
-            searches.want(False)
 
         panel.destroyed.connect(farewell)
 

@@ -60,12 +60,11 @@ class Runner(QObject):
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
         self._poll.timeout.connect(self._look)
-        self._searches = ShortSearches()
+        self._searches = ShortSearches(parent)
         self.changed.connect(self._keep_searches_short)
-        runs, searches = self.runs, self._searches
+        runs = self.runs
 
         def farewell() -> None:
-            searches.want(False)
             put_off_whole_searches(False)
             for run in runs:
                 run.cancel()

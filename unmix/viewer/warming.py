@@ -39,7 +39,6 @@ def warm(owner: QObject, busy: Callable[[], bool]) -> None:
     if _BEGUN:
         return
     _BEGUN.append(True)
-    _set_up_units()
     worker: Any = worker_for(_steps, busy)
     owner.destroyed.connect(worker.quit)
     worker.start()
@@ -67,16 +66,9 @@ def _behind_window(run: Callable[[], object]) -> None:
     run()
 
 
-def _set_up_units() -> None:
-    """Have pint read its list of units: the first layer of a window would, and two threads must not do it at once."""
-    import pint
-
-    _ = pint.get_application_registry().pixel
-
-
 def _further_modules() -> list[Callable[[], object]]:
     """Return what loads the other docks and what opens files, each by itself: a program may end in between."""
-    ours = [partial(load, module) for module in ("spectra_dock", "explore_dock", "arrival")]
+    ours = [partial(load, module) for module in ("spectra_dock", "explore_dock", "opening")]
     return [*ours, partial(import_module, "h5py")]
 
 
