@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import xarray as xr
 
 from ..conventions.cf_convention import with_cf
 from .commit import commit
+from .deflated import encoded_in_turn
 from .facts import source_path
 from .held_file import HeldFile
+from .netcdf_chunks import encoded_chunk, strips_of_chunks
 from .netcdf_file import NetcdfFile, attributes, dimensions, values_of
 
 CHUNK = 512
@@ -21,7 +24,7 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class _Written:
-    """What a file must hold: attributes, small variables, and of every map its dimensions and checksums of strips."""
+    """What a file must hold: attributes, small variables, and of every map its dimensions and checksums of chunks."""
 
     attrs: dict[Any, Any]
     small: dict[str, xr.Variable]
@@ -62,25 +65,28 @@ def _fill(held: HeldFile, result: xr.Dataset) -> _Written:
         for name, variable in small.items():
             file.add_variable(name, variable)
         for name, variable in maps.items():
-            stored = file.add_map(name, variable, _chunks(variable))
+            stored = file.add_map(name, variable, _chunk_shape(variable))
             checksums = _fill_map(stored, variable, held)
             written.maps[name] = (tuple(map(str, variable.dims)), dict(variable.attrs), checksums)
     return written
 
 
-def _chunks(variable: xr.Variable) -> tuple[int, ...]:
+def _chunk_shape(variable: xr.Variable) -> tuple[int, ...]:
     return tuple(min(CHUNK, size) if k >= variable.ndim - 2 else 1 for k, size in enumerate(variable.shape))
 
 
 def _fill_map(stored: Any, variable: xr.Variable, held: HeldFile) -> list[int]:
-    """Write one map while the disk takes it; return the checksum of every strip."""
-    checksums = []
-    for top in range(0, variable.shape[-2], CHUNK):
+    """Write one map while the disk takes it, a strip of chunks at a time; return the checksum of every chunk."""
+    checksums: list[int] = []
+    encode = partial(encoded_chunk, shape=stored.chunks[-2:], fill=stored.fillvalue)
+    for strip in strips_of_chunks(stored):
         if held.error is not None:
             break
-        strip = np.ascontiguousarray(variable[..., top : top + CHUNK, :].values)
-        stored[..., top : top + CHUNK, :] = strip
-        checksums.append(zlib.crc32(strip))
+        top = strip[0][-2]
+        values = np.asarray(variable[..., top : top + CHUNK, :].values, stored.dtype)
+        parts = [values[offset[:-2]][:, offset[-1] : offset[-1] + CHUNK] for offset in strip]
+        for offset, encoded in zip(strip, encoded_in_turn(encode, [parts], checksums), strict=True):
+            stored.id.write_direct_chunk(offset, encoded)
     return checksums
 
 
@@ -110,10 +116,13 @@ def _same_variable(variable: xr.Variable, stored: Any) -> bool:
 
 
 def _same_map(dims: tuple[str, ...], attrs: dict[Any, Any], checksums: list[int], stored: Any) -> bool:
+    """Compare the chunks as they are stored: each carries checksums of its own besides."""
     if stored is None or dimensions(stored) != dims or not _same_attributes(attrs, attributes(stored)):
         return False
-    tops = range(0, stored.shape[-2], CHUNK)
-    return [zlib.crc32(np.ascontiguousarray(stored[..., top : top + CHUNK, :])) for top in tops] == checksums
+    offsets = [offset for strip in strips_of_chunks(stored) for offset in strip]
+    if stored.id.get_num_chunks() != len(offsets):
+        return False
+    return [zlib.crc32(stored.id.read_direct_chunk(offset)[1]) for offset in offsets] == checksums
 
 
 def _same_attributes(written: dict[Any, Any], found: dict[str, Any]) -> bool:

@@ -7,7 +7,6 @@ pixels are tiled; beyond 4096 they carry smaller levels, each the mean of 2 x 2 
 from __future__ import annotations
 
 import uuid
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import xarray as xr
 
 from ..result import as_json
 from .commit import commit
+from .deflated import deflated, encoded_in_turn, stored_checksums
 from .facts import colours, labels, lasting_provenance, pixel_size_um, provenance, source_name, source_path
 from .reduced import block_mean
 
@@ -34,10 +34,10 @@ def write_abundances(result: xr.Dataset, path: Path, *, overwrite: bool = False)
     """
     maps, metadata = result["abundances"], ome_metadata(result)
 
-    def fill(temporary: Path) -> list[int]:
+    def fill(temporary: Path) -> list[list[int]]:
         return _fill(temporary, maps, metadata)
 
-    def differences(temporary: Path, checksums: list[int]) -> str:
+    def differences(temporary: Path, checksums: list[list[int]]) -> str:
         return ome_differences(temporary, maps.shape, metadata["Channel"]["Name"], checksums)
 
     return commit(path, fill, differences, overwrite=overwrite, source=source_path(result))
@@ -66,21 +66,23 @@ def _signed(red: int, green: int, blue: int) -> int:
     return number - (1 << 32) if number >= 1 << 31 else number
 
 
-def _fill(temporary: Path, maps: xr.DataArray, metadata: dict[str, Any]) -> list[int]:
-    """Write every level; return the checksum of every piece of the full-size maps."""
+def _fill(temporary: Path, maps: xr.DataArray, metadata: dict[str, Any]) -> list[list[int]]:
+    """Write every level; return the checksums of its pieces as they are stored."""
     import tifffile
 
-    checksums: list[int] = []
     steps = _steps(max(maps.shape[1:]))
+    checksums: list[list[int]] = [[] for _ in (1, *steps)]
     layout: dict[str, Any] = {"dtype": np.float32, "compression": "zlib", "predictor": 3, "photometric": "minisblack"}
     with tifffile.TiffWriter(temporary, ome=True, bigtiff=maps.size * 4 * 4 / 3 > _CLASSIC_BYTES) as file:
-        tiled: dict[str, Any] = {"tile": (_TILE, _TILE)} if max(maps.shape[1:]) > _TILED_FROM else {}
-        pieces = counted(_pieces(maps, 1), checksums)
-        file.write(pieces, shape=maps.shape, subifds=len(steps), metadata=metadata, **layout, **tiled)
-        for step in steps:
+        for step, noted in zip((1, *steps), checksums, strict=True):
             shape = (maps.shape[0], -(-maps.shape[1] // step), -(-maps.shape[2] // step))
-            tiles = _tiles(maps, step)
-            file.write(tiles, shape=shape, subfiletype=1, tile=(_TILE, _TILE), metadata=None, **layout)
+            size = _piece_size(maps.shape)
+            cut = {"tile": size} if max(maps.shape[1:]) > _TILED_FROM else {"rowsperstrip": size[0]}
+            kind: dict[str, Any] = {"subfiletype": 1, "metadata": None}
+            if step == 1:
+                kind = {"subifds": len(steps), "metadata": metadata}
+            pieces = encoded_in_turn(_encoded, _rows_of_pieces(maps, step, size), noted)
+            file.write(pieces, shape=shape, **kind, **layout, **cut)
     return checksums
 
 
@@ -92,41 +94,45 @@ def _steps(longest: int) -> list[int]:
     return steps
 
 
-def _pieces(maps: xr.DataArray, step: int) -> Iterator[np.ndarray]:
-    """Yield the maps in the order they are stored: tiles where they are tiled, else whole channels."""
-    if max(maps.shape[1:]) > _TILED_FROM:
-        yield from _tiles(maps, step)
-    else:
-        yield from np.ascontiguousarray(maps.values, np.float32)
+def _piece_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return rows and columns that are stored together: a tile where maps are tiled, else a whole map."""
+    return (_TILE, _TILE) if max(shape[1:]) > _TILED_FROM else (shape[1], shape[2])
 
 
-def _tiles(maps: xr.DataArray, step: int) -> Iterator[np.ndarray]:
-    """Yield the tiles of every channel, row by row; a row of tiles is read at once."""
+def _rows_of_pieces(maps: xr.DataArray, step: int, size: tuple[int, int]) -> Iterator[list[np.ndarray]]:
+    """Yield the pieces of every channel, a row of them at a time, with zeros beyond the edge of the map."""
+    height, width = size
     for channel in range(maps.shape[0]):
-        for top in range(0, maps.shape[1], _TILE * step):
-            rows = block_mean(maps[channel, top : top + _TILE * step], step)
-            for left in range(0, rows.shape[1], _TILE):
-                yield np.ascontiguousarray(rows[:, left : left + _TILE])
+        for top in range(0, maps.shape[1], height * step):
+            rows = block_mean(maps[channel, top : top + height * step], step)
+            pieces = np.zeros((-(-rows.shape[1] // width), height, width), np.float32)
+            for k, piece in enumerate(pieces):
+                part = rows[:, k * width : (k + 1) * width]
+                piece[: part.shape[0], : part.shape[1]] = part
+            yield list(pieces)
 
 
-def counted(pieces: Iterator[np.ndarray], checksums: list[int]) -> Iterator[np.ndarray]:
-    """Pass the pieces on and note the checksum of each."""
-    for piece in pieces:
-        checksums.append(zlib.crc32(piece))
-        yield piece
+def _encoded(piece: np.ndarray) -> bytes:
+    """Return a piece (h, w) as it is stored: its bytes by significance, as differences in a row, deflated."""
+    import imagecodecs
+
+    return deflated(imagecodecs.floatpred_encode(piece[:, :, None], axis=1))
 
 
-def ome_differences(temporary: Path, shape: tuple[int, ...], names: list[str], checksums: list[int]) -> str:
-    """Re-open the file and say which of shape, names and values is not what was written."""
+def ome_differences(temporary: Path, shape: tuple[int, ...], names: list[str], checksums: list[list[int]]) -> str:
+    """Re-open the file and say which of shape, names and values is not what was written.
+
+    Pieces are compared as they are stored: each carries a checksum of its pixels besides.
+    """
     import tifffile
 
     with tifffile.TiffFile(temporary) as file:
-        series = file.series[0]
-        if not file.is_ome or series.levels[0].shape != shape[shape[0] == 1 :]:
+        levels = file.series[0].levels
+        if not file.is_ome or levels[0].shape != shape[shape[0] == 1 :]:
             return "shape"
         if channel_names(file.ome_metadata or "") != names:
             return "names"
-        found = [zlib.crc32(piece) for page in file.pages for piece in _stored(page.aspage())]
+        found = [[one for page in level.pages for one in stored_checksums(file.filehandle, page)] for level in levels]
     return "" if found == checksums else "values"
 
 
@@ -136,13 +142,3 @@ def channel_names(ome_xml: str) -> list[str]:
 
     root = ElementTree.fromstring(ome_xml)
     return [element.get("Name", "") for element in root.iter() if element.tag.endswith("}Channel")]
-
-
-def _stored(page: Any) -> Iterator[np.ndarray]:
-    """Yield the pieces of one stored channel, without the padding of tiles at the edge."""
-    if not page.is_tiled:
-        yield np.ascontiguousarray(page.asarray())
-        return
-    for tile, position, _ in page.segments():
-        top, left = position[2], position[3]
-        yield np.ascontiguousarray(tile[0, : page.imagelength - top, : page.imagewidth - left, 0])

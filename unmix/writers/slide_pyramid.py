@@ -18,6 +18,7 @@ import xarray as xr
 from ..nmf.threads import side_by_side, thread_count
 from ..scratch import ScratchFile, room_for
 from ..stores.slide_maps import SlideView, shifted, view_behind
+from .deflated import deflated
 
 PER_CONCENTRATION = 64
 """Value of a pixel of concentration one."""
@@ -27,7 +28,6 @@ _SMALLEST = 1024
 _FIELD_LEVELS = 3
 _FIELD = TILE << (_FIELD_LEVELS - 1)
 _IN_MEMORY = 64_000_000
-_DEFLATE_LEVEL = 1
 
 
 class TilePyramid:
@@ -104,9 +104,7 @@ class TilePyramid:
             yield self._file.read(np.empty(int(size), np.uint8), int(offset)).tobytes()
 
     def _append(self, differences: np.ndarray) -> tuple[int, int, int]:
-        from isal import isal_zlib
-
-        encoded = np.frombuffer(isal_zlib.compress(differences, _DEFLATE_LEVEL), np.uint8)
+        encoded = np.frombuffer(deflated(differences), np.uint8)
         with self._lock:
             offset, self._end = self._end, self._end + len(encoded)
         self._file.write(encoded, offset)

@@ -7,7 +7,6 @@ OME.
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import xarray as xr
 
 from ..result import as_json
 from .commit import commit
+from .deflated import stored_checksums
 from .facts import lasting_provenance, source_path
 from .ome_tiff import channel_names, ome_metadata
 from .slide_plan import take_ready
@@ -87,15 +87,6 @@ def _differences(temporary: Path, pyramid: TilePyramid, names: list[str]) -> str
             return "names"
         for level, checksums in zip(levels, pyramid.checksums, strict=True):
             for page, expected in zip(level.pages, checksums, strict=True):
-                if _stored_checksums(file.filehandle, page) != expected.ravel().tolist():
+                if stored_checksums(file.filehandle, page) != expected.ravel().tolist():
                     return "values"
     return ""
-
-
-def _stored_checksums(handle: Any, page: Any) -> list[int]:
-    """Return the checksum of every deflated tile of a page."""
-    found = []
-    for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
-        handle.seek(offset)
-        found.append(zlib.crc32(handle.read(size)))
-    return found
