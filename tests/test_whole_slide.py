@@ -244,6 +244,19 @@ def test_no_tiles_are_made_for_outputs_without_them(slide: Path, small_is_large:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_name_of_ome_tiff_gives_the_pyramid(slide: Path, small_is_large: None, tmp_path: Path) -> None:
+    """What QuPath opens, whether a folder or a file is named; float32 where it is asked for."""
+    in_folder, named, later = tmp_path / "o", tmp_path / "stains.ome.tiff", tmp_path / "later.ome.tif"
+    unmix.separate_stains(slide, out=in_folder)
+    result = unmix.separate_stains(slide, out=named)
+    assert named.read_bytes() == (in_folder / "concentrations.ome.tif").read_bytes()
+    assert unmix.write(result, later) == [later]
+    assert later.read_bytes() == named.read_bytes()
+    exact = unmix.write(result, tmp_path / "exact.ome.tif", formats="ome_tiff")
+    with tifffile.TiffFile(exact[0]) as file:
+        np.testing.assert_array_equal(file.asarray(), result["abundances"].values)
+
+
 def cancel_late(stage: str, done: int, total: int) -> None:
     """Stop when something has been solved."""
     if stage == "abundances" and done:

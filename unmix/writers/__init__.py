@@ -72,6 +72,8 @@ FORMATS = (
     Format("stac", "item.json", stac.write_item, lists_others=True),
 )
 
+_SLIDE = next(one for one in FORMATS if one.name == "slide")
+
 _OTHER_FILES = {
     ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".svg", ".pdf", ".html", ".txt", ".tsv", ".xls", ".xlsx", ".json",
     ".yaml", ".h5", ".hdf5", ".nc4", ".mat", ".npy", ".npz", ".hdr", ".dat", ".svs", ".ndpi", ".zip",
@@ -99,7 +101,8 @@ def write(
         ``geotiff``, ``residual``, ``brightness``, ``envi_library`` (endmembers), ``envi`` (maps) and ``stac`` (an item
         that lists the others) go into the folder. By default the first three and the abundance maps: OME-TIFF for
         microscopy (calibrated in micrometres, brightfield, optical density or counts), GeoTIFF for everything else.
-        Stains of more than 20 million pixels: ``csv``, ``preview`` and ``slide``, a pyramid of 8-bit maps.
+        Stains of more than 20 million pixels: ``csv``, ``preview`` and ``slide``, a pyramid of 8-bit maps, which
+        is also what a name ending in ``.ome.tif`` gives; ``"ome_tiff"`` gives float32.
     overwrite : bool
         Replace existing files. They are looked for before anything is written.
 
@@ -162,6 +165,8 @@ def plan_outputs(
     path = Path(path)
     chosen = None if formats is None else _named(result, [formats] if isinstance(formats, str) else list(formats))
     single = _single(path)
+    if single is not None and single.name == "ome_tiff" and _is_whole_slide(result):
+        single = _SLIDE
     if single is None:
         return [(one, path / one.file_name) for one in chosen or default_formats(result)]
     if chosen is None or chosen == [single]:
@@ -176,11 +181,16 @@ def plan_outputs(
 
 def default_formats(result: xr.Dataset) -> list[Format]:
     """Return what is written into a folder when nothing is asked for."""
-    if is_stained(result) and result.sizes["y"] * result.sizes["x"] > slide_tiff.LARGE_PIXELS:
+    if _is_whole_slide(result):
         return [one for one in FORMATS if one.name in ("csv", "preview", "slide")]
     microscopy = pixel_size_um(result) is not None or quantity(result) in ("brightfield", "optical_density", "counts")
     maps = "ome_tiff" if microscopy and crs_wkt(result) is None else "geotiff"
     return [one for one in FORMATS if one.name in ("netcdf", "csv", "preview", maps)]
+
+
+def _is_whole_slide(result: xr.Dataset) -> bool:
+    """Return whether maps are of stains and so large that they are written as a pyramid of 8-bit values."""
+    return is_stained(result) and result.sizes["y"] * result.sizes["x"] > slide_tiff.LARGE_PIXELS
 
 
 def _named(result: xr.Dataset, names: list[str]) -> list[Format]:
@@ -207,9 +217,11 @@ def plan_slide(out: str | os.PathLike[str] | None, formats: Sequence[str] = ()) 
 
     Where nothing of the kind will be written to `out`, it changes nothing.
     """
-    if out is None or not ("slide" in formats if formats else _single(Path(out)) is None):
+    if out is None:
         return nullcontext()
-    return slide_planned(out)
+    single = _single(Path(out))
+    asked = "slide" in formats if formats else single is None or single.name == "ome_tiff"
+    return slide_planned(out) if asked else nullcontext()
 
 
 def _single(path: Path) -> Format | None:
