@@ -32,7 +32,8 @@ def png(colours: np.ndarray) -> str:
     """Return an RGB picture (height, width, 3; uint8) as a PNG data URI."""
     import imagecodecs
 
-    return _uri("image/png", imagecodecs.png_encode(np.ascontiguousarray(colours), level=9))
+    encoded = imagecodecs.png_encode(np.ascontiguousarray(colours), level=3, filter=imagecodecs.PNG.FILTER.PAETH)
+    return _uri("image/png", encoded)
 
 
 def svg(figure: Figure) -> str:

@@ -25,6 +25,9 @@ GREY = "#6B6B6B"
 RULE = "#C9C9C9"
 DPI = 150
 
+_FAST = {"compress_level": 3}
+"""Half the time to write a figure; the file is 1 % larger."""
+
 _SMALLEST = 0.82
 _END_KEPT = 3
 
@@ -148,7 +151,7 @@ def save_page(
 
     def fill(temporary: Path) -> None:
         with without_glyph_warnings():
-            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": "unmix"})
+            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": "unmix"}, pil_kwargs=_FAST)
 
     def differences(temporary: Path, _: None) -> str:
         from matplotlib.image import imread
