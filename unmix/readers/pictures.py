@@ -36,20 +36,18 @@ class _Kind:
     mode: str
     bits: int
     frames: int
-    orientation: int
 
 
 def read(path: Path, request: Request) -> xr.DataArray:
     """Return a picture with bands red, green and blue."""
     kind = _look(path)
     _check(path, kind)
+    values, orientation = _decoded_by_pillow(path)
     if kind.bits == 16:
         import imagecodecs
 
         values = imagecodecs.png_decode(path.read_bytes())
-    else:
-        values = _decoded_by_pillow(path)
-    values = _upright(values, kind.orientation)
+    values = _upright(values, orientation)
     described = Description(band_names=("red", "green", "blue"), alpha=3 if values.shape[2] == 4 else None)
     if described.alpha is not None:
         described.band_names = ("red", "green", "blue", "alpha")
@@ -73,8 +71,7 @@ def _look(path: Path) -> _Kind:
         _check_pixels(path, height, width)
         mode = mode or picture.mode
         frames = getattr(picture, "n_frames", 1) if picture.format == "PNG" else 1
-        orientation = picture.getexif().get(_ORIENTATION, 1)
-    return _Kind(height, width, mode, bits, int(frames), orientation if orientation in range(1, 9) else 1)
+    return _Kind(height, width, mode, bits, int(frames))
 
 
 def _check(path: Path, kind: _Kind) -> None:
@@ -111,10 +108,13 @@ def _opened(path: Path) -> Any:
         raise ReadError(f"{shown(path)} cannot be read: {one_line(error)}") from error
 
 
-def _decoded_by_pillow(path: Path) -> np.ndarray:
+def _decoded_by_pillow(path: Path) -> tuple[np.ndarray, int]:
+    """Return values of 8 bits, and the orientation, which a PNG may say behind its pixels."""
     with _opened(path) as picture:
         transparent = "transparency" in picture.info or picture.mode in ("RGBA", "PA")
-        return np.asarray(picture.convert("RGBA" if transparent else "RGB"))
+        values = np.asarray(picture.convert("RGBA" if transparent else "RGB"))
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+    return values, orientation if orientation in range(1, 9) else 1
 
 
 def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
