@@ -8,6 +8,7 @@ started answers it, and ends the workers.
 
 from __future__ import annotations
 
+import gc
 import signal
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -31,3 +32,4 @@ def load_kernels() -> None:
 
 
 load_kernels()
+gc.freeze()  # searches for garbage look past what is there already, and its memory stays shared after the fork
