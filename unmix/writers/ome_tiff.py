@@ -7,7 +7,6 @@ pixels are tiled; beyond 4096 they carry smaller levels, each the mean of 2 x 2 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import xarray as xr
 
 from ..result import as_json
 from .commit import commit
-from .deflated import deflated, encoded_in_turn, stored_checksums
+from .deflated import encoded_in_turn, stored_checksums
 from .facts import colours, labels, lasting_provenance, pixel_size_um, provenance, source_name, source_path
-from .reduced import block_mean
+from .float_pieces import encoded_piece, rows_of_pieces
 
 _TILE = 256
 _TILED_FROM = 512
@@ -81,7 +80,7 @@ def _fill(temporary: Path, maps: xr.DataArray, metadata: dict[str, Any]) -> list
             kind: dict[str, Any] = {"subfiletype": 1, "metadata": None}
             if step == 1:
                 kind = {"subifds": len(steps), "metadata": metadata}
-            pieces = encoded_in_turn(_encoded, _rows_of_pieces(maps, step, size), noted)
+            pieces = encoded_in_turn(encoded_piece, rows_of_pieces(maps, size, step), noted)
             file.write(pieces, shape=shape, **kind, **layout, **cut)
     return checksums
 
@@ -97,26 +96,6 @@ def _steps(longest: int) -> list[int]:
 def _piece_size(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return rows and columns that are stored together: a tile where maps are tiled, else a whole map."""
     return (_TILE, _TILE) if max(shape[1:]) > _TILED_FROM else (shape[1], shape[2])
-
-
-def _rows_of_pieces(maps: xr.DataArray, step: int, size: tuple[int, int]) -> Iterator[list[np.ndarray]]:
-    """Yield the pieces of every channel, a row of them at a time, with zeros beyond the edge of the map."""
-    height, width = size
-    for channel in range(maps.shape[0]):
-        for top in range(0, maps.shape[1], height * step):
-            rows = block_mean(maps[channel, top : top + height * step], step)
-            pieces = np.zeros((-(-rows.shape[1] // width), height, width), np.float32)
-            for k, piece in enumerate(pieces):
-                part = rows[:, k * width : (k + 1) * width]
-                piece[: part.shape[0], : part.shape[1]] = part
-            yield list(pieces)
-
-
-def _encoded(piece: np.ndarray) -> bytes:
-    """Return a piece (h, w) as it is stored: its bytes by significance, as differences in a row, deflated."""
-    import imagecodecs
-
-    return deflated(imagecodecs.floatpred_encode(piece[:, :, None], axis=1))
 
 
 def ome_differences(temporary: Path, shape: tuple[int, ...], names: list[str], checksums: list[list[int]]) -> str:
