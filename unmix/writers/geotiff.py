@@ -1,14 +1,14 @@
 """GeoTIFF: maps with their place on Earth, one band a map.
 
 Tiled and deflated with the floating-point predictor: readable everywhere, and the only common TIFF compression that
-notices most damage. TIFF itself carries no checksum, so every strip is compared on re-reading.
+notices most damage. GDAL lays the file out, with its place and names and without a pixel; the tiles are deflated here
+and put behind that, in a fifth of the time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ import xarray as xr
 from ..ground_grid import on_the_ground
 from ..result import as_json
 from .commit import commit
+from .deflated import encoded_in_turn, stored_checksums
 from .facts import affine, crs_wkt, labels, lasting_provenance, quantity, source_path
+from .float_pieces import encoded_piece, rows_of_pieces
 
 _TILE = 256
 
@@ -109,22 +111,49 @@ def _tags(result: xr.Dataset, maps: xr.DataArray) -> dict[str, str]:
 
 
 def write_raster(path: Path, raster: RasterMaps) -> list[int]:
-    """Write maps as a tiled GeoTIFF strip by strip; return the checksum of every strip."""
-    import rasterio
+    """Write maps as a tiled GeoTIFF, a row of tiles at a time; return the checksum of every tile as it is stored."""
+    import tifffile
 
-    checksums = []
-    with quiet_gdal(), rasterio.open(path, "w", **raster.profile) as file:
-        file.descriptions = raster.names
-        file.update_tags(**raster.tags)
-        for window, rows in _strips(*raster.maps.shape[1:]):
-            strip = np.ascontiguousarray(raster.maps[:, rows, :].values, np.float32)
-            file.write(strip, window=window)
-            checksums.append(zlib.crc32(strip))
+    create_raster(path, raster, sparse_ok=True)
+    checksums: list[int] = []
+    places: list[tuple[int, int]] = []
+    with tifffile.TiffFile(path, mode="r+") as file:
+        handle, tags = file.filehandle, file.pages.first.tags
+        end = handle.seek(0, 2)
+        for tile in encoded_in_turn(encoded_piece, rows_of_pieces(raster.maps, (_TILE, _TILE)), checksums):
+            handle.write(tile)
+            places.append((end, len(tile)))
+            end += len(tile)
+        for name, values in zip(("TileOffsets", "TileByteCounts"), zip(*places, strict=True), strict=True):
+            tags[name].overwrite(values)
     return checksums
 
 
+def create_raster(path: Path, raster: RasterMaps, **layout: Any) -> None:
+    """Make a file with everything but pixels."""
+    import rasterio
+
+    with quiet_gdal(), rasterio.open(path, "w", **raster.profile | layout) as file:
+        file.descriptions = raster.names
+        file.update_tags(**raster.tags)
+
+
 def raster_differences(path: Path, raster: RasterMaps, checksums: list[int]) -> str:
-    """Re-open a GeoTIFF and say which of shape, names, place and values is not what was written."""
+    """Re-open a GeoTIFF and say which of shape, names, place and values is not what was written.
+
+    Tiles are compared as they are stored: each carries a checksum of its pixels besides.
+    """
+    import tifffile
+
+    wrong = place_differences(path, raster)
+    if wrong:
+        return wrong
+    with tifffile.TiffFile(path) as file:
+        return "" if stored_checksums(file.filehandle, file.pages.first) == checksums else "values"
+
+
+def place_differences(path: Path, raster: RasterMaps) -> str:
+    """Re-open a GeoTIFF and say which of shape, names and place is not what was written."""
     import rasterio
 
     profile = raster.profile
@@ -135,19 +164,7 @@ def raster_differences(path: Path, raster: RasterMaps, checksums: list[int]) -> 
             "transform": file.transform.almost_equals(profile.get("transform", file.transform)),
             "coordinate reference system": (file.crs is None) == ("crs" not in profile),
         }
-        if all(same.values()):
-            windows = [window for window, _ in _strips(*file.shape)]
-            same["values"] = [zlib.crc32(file.read(window=window)) for window in windows] == checksums
     return ", ".join(key for key, equal in same.items() if not equal)
-
-
-def _strips(height: int, width: int) -> Iterator[tuple[Any, slice]]:
-    """Yield windows of one row of tiles over the whole width."""
-    from rasterio.windows import Window
-
-    for top in range(0, height, _TILE):
-        rows = min(_TILE, height - top)
-        yield Window(0, top, width, rows), slice(top, top + rows)
 
 
 @contextlib.contextmanager
