@@ -52,25 +52,22 @@ def mean_and_largest(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
 
 def block_mean(values: xr.DataArray, step: int) -> np.ndarray:
     """Return the mean over ``step x step`` pixels (..., ceil(y / step), ceil(x / step)), NaN-aware, float32."""
-    height = values.shape[-2]
     if step <= 1:
         return np.asarray(values.values, np.float32)
+    *many, height, width = values.shape
+    means = np.empty((*many, -(-height // step), -(-width // step)), np.float32)
     per_row = max(1, values.size // height)
-    rows = step * max(1, _STRIP_VALUES // (per_row * step))
-    strips = [_strip_mean(values[..., top : top + rows, :].values, step) for top in range(0, height, rows)]
-    return np.concatenate(strips, axis=-2)
+    rows = max(1, _STRIP_VALUES // (per_row * step))
+    for top in range(0, means.shape[-2], rows):
+        strip = values[..., step * top : step * (top + rows), :].values
+        fill_with_means(strip, step, means[..., top : top + rows, :])
+    return means
 
 
-def _strip_mean(strip: np.ndarray, step: int) -> np.ndarray:
-    """Return the block means of a strip that starts on a block's edge."""
-    finite = np.isfinite(strip)
-    total = _block_sum(np.where(finite, strip, 0.0).astype(np.float64), step)
-    count = _block_sum(finite.astype(np.float64), step)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, total / count, np.nan).astype(np.float32)
+def fill_with_means(strip: np.ndarray, step: int, means: np.ndarray) -> None:
+    """Fill means with the block means of maps (..., h, w) that start on a block's edge."""
+    from .reduced_kernel import block_means
 
-
-def _block_sum(values: np.ndarray, step: int) -> np.ndarray:
-    """Return the sum over blocks of rows, then of columns; the last blocks may be smaller."""
-    down = np.add.reduceat(values, np.arange(0, values.shape[-2], step), axis=-2)
-    return np.add.reduceat(down, np.arange(0, values.shape[-1], step), axis=-1)
+    dtype = np.result_type(strip.dtype, np.float32)
+    for one in np.ndindex(strip.shape[:-2]):
+        block_means(np.ascontiguousarray(strip[one], dtype), step, means[one])
