@@ -20,8 +20,8 @@ from .geotiff import RasterMaps, create_raster, place_differences, quiet_gdal, r
 
 _STRIP = 512
 _LAYOUT = {
-    "driver": "COG", "compress": "DEFLATE", "level": 1, "predictor": "YES", "blocksize": 512, "overview_resampling": "AVERAGE",
-    "bigtiff": "IF_SAFER",
+    "driver": "COG", "compress": "DEFLATE", "level": 1, "predictor": "YES", "blocksize": 512,
+    "overview_resampling": "AVERAGE", "bigtiff": "IF_SAFER",
 }  # fmt: skip
 
 
