@@ -15,6 +15,7 @@ import anchors
 import growth
 import processes
 import refinement
+import writing
 from measuring import machine
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -30,7 +31,7 @@ def main() -> None:
     """Run everything."""
     warnings.simplefilter("ignore")
     parts = ["# Speed\n", NOTE + "\n", "".join(f"- {line}\n" for line in machine())]
-    for module in (processes, abundances, anchors, refinement, growth):
+    for module in (processes, abundances, anchors, refinement, growth, writing):
         for table in module.tables():
             parts.append(table.markdown())
             print(parts[-1], flush=True)

@@ -61,3 +61,11 @@ def test_growth_fits_a_known_slope_and_tables_are_markdown(benchmark: Callable[[
     assert lines[5] == "|---|---|---|---|---|---|---|"
     assert {line.count("|") for line in lines[4:]} == {8}
     assert len(measuring.machine()) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_writing_writes_every_format_and_peers_write_theirs(benchmark: Callable[[str], ModuleType]) -> None:
+    writing = benchmark("writing")
+    for table in writing.tables(side=64, n=400, repeats=1):
+        assert [row[0] for row in table.rows] == list(writing.FORMATS)
+        assert {row[0] for row in table.rows if row[-1]} == set(writing.PEERS)

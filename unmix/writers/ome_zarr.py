@@ -17,10 +17,10 @@ from ..errors import WriteError
 from .commit_folder import commit_folder
 from .facts import colours, is_stained, labels, lasting_provenance, pixel_size_um, source_name, source_path
 from .reduced import block_mean
+from .zarr_codec import chunk_codec
 
 _CHUNK, _WINDOW = 512, (1024, 4096)
 _SMALLEST = 1024
-_BLOCK_BYTES = 1 << 17
 
 
 def write_ome_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -71,11 +71,9 @@ def _fill(store: Any, result: xr.Dataset, dtype: np.dtype) -> list[int]:
 
 
 def _new_level(group: Any, level: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    from numcodecs import Blosc
-
     return group.create_array(
         str(level), shape=shape, chunks=(1, _CHUNK, _CHUNK), dtype=dtype, fill_value=0,
-        compressors=Blosc(cname="zstd", clevel=1, shuffle=Blosc.SHUFFLE, blocksize=_BLOCK_BYTES),
+        compressors=chunk_codec(),
         chunk_key_encoding={"name": "v2", "separator": "/"},
     )  # fmt: skip
 

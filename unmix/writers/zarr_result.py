@@ -17,8 +17,7 @@ from ..errors import WriteError
 from .commit_folder import commit_folder
 from .facts import source_path
 from .netcdf import CHUNK, is_map
-
-_LEVEL = 4
+from .zarr_codec import chunk_codec
 
 
 def write_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -59,13 +58,11 @@ def _fill(folder: Path, result: xr.Dataset) -> dict[str, list[int]]:
 
 def _write_map(group: Any, name: str, values: xr.Variable) -> list[int]:
     """Write one map; return the checksum of every strip."""
-    from .quick_zlib import QuickZlib
-
     chunks = tuple(min(CHUNK, size) if k >= values.ndim - 2 else 1 for k, size in enumerate(values.shape))
     fill = np.nan if values.dtype.kind == "f" else None
     array = group.create_array(
         name, shape=values.shape, chunks=chunks, dtype=values.dtype, fill_value=fill,
-        compressors=QuickZlib(_LEVEL), chunk_key_encoding={"name": "v2", "separator": "."},
+        compressors=chunk_codec(), chunk_key_encoding={"name": "v2", "separator": "."},
     )  # fmt: skip
     array.attrs.update({"_ARRAY_DIMENSIONS": list(values.dims), **values.attrs})
     checksums = []
