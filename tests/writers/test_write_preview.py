@@ -89,3 +89,37 @@ def test_brightest_ignores_what_is_not_signal():
 def test_the_preview_is_at_most_2048_pixels(tmp_path, make):
     path = write_preview(make(shape=(2, 4100), names=("a",)), tmp_path / "preview.png")
     assert Image.open(path).size == (1367, 1)
+
+
+def test_the_preview_is_the_composite(tmp_path, make):
+    result = make(shape=(61, 83))
+    path = write_preview(result, tmp_path / "preview.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), composite(result, 2048))
+
+
+def test_light_through_stains_is_the_exponential_of_what_they_absorb(make):
+    slide = make(quantity="brightfield", n_bands=3, shape=(70, 90), names=("hematoxylin", "eosin"))
+    amounts = np.random.default_rng(2).gamma(1.0, 2.0, (2, 70, 90)).astype(np.float32)
+    light = np.exp(-np.einsum("kyx,kc->yxc", amounts.astype(np.float64), slide["endmembers"].values))
+    np.testing.assert_allclose(composite(with_maps(slide, amounts), 90), 255 * light, atol=0.51)
+
+
+def test_lights_are_added_up_to_white_and_each_to_its_brightest(make):
+    maps = np.random.default_rng(2).gamma(1.0, 300.0, (3, 40, 50)).astype(np.float32)
+    result = with_maps(make(quantity="counts", shape=(40, 50)), maps)
+    scales = np.array([brightest(one) for one in maps])
+    light = np.einsum("kyx,kc->yxc", maps / scales[:, None, None], colours(result)).clip(0, 1)
+    np.testing.assert_allclose(composite(result, 50), 255 * light, atol=0.51)
+
+
+def test_only_pixels_finite_in_every_map_have_a_colour(make):
+    maps = np.full((3, 1, 5), 0.25)
+    maps[0, 0, :3] = np.nan, np.inf, -np.inf
+    maps[:, 0, 4] = -1.0, 0.5, 0.5
+    fractions = with_maps(make(shape=(1, 5)), maps)
+    assert composite(fractions, 9)[0, :3].tolist() == [GREY] * 3
+    np.testing.assert_allclose(composite(fractions, 9)[0, 3], 255 * 0.25 * palette(3).sum(axis=0), atol=0.51)
+    np.testing.assert_allclose(composite(fractions, 9)[0, 4], 255 * palette(3)[1:].mean(axis=0), atol=0.51)
+    for n_bands in (3, 5):
+        stains = make(quantity="brightfield", n_bands=n_bands, shape=(1, 5))
+        assert composite(with_maps(stains, maps), 9)[0, :3].tolist() == [GREY] * 3
