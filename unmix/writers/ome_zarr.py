@@ -20,6 +20,7 @@ from .reduced import block_mean
 
 _CHUNK, _WINDOW = 512, (1024, 4096)
 _SMALLEST = 1024
+_BLOCK_BYTES = 1 << 17
 
 
 def write_ome_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -50,30 +51,51 @@ def write_ome_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -
 
 
 def _fill(store: Any, result: xr.Dataset, dtype: np.dtype) -> list[int]:
-    """Write every level; return the checksum of every window of the first."""
+    """Write every level, each second one from what is in memory of the one before; return checksums of the first."""
     import zarr
-    from numcodecs import Blosc
 
     group = zarr.open_group(store, mode="a", zarr_format=2)
     values: Any = result["abundances"]
-    level, checksums = 0, []
-    while True:
-        array = group.create_array(
-            str(level), shape=values.shape, chunks=(1, _CHUNK, _CHUNK), dtype=dtype, fill_value=0,
-            compressors=Blosc(cname="zstd", clevel=3, shuffle=Blosc.SHUFFLE),
-            chunk_key_encoding={"name": "v2", "separator": "/"},
-        )  # fmt: skip
-        for rows, columns in _windows(values.shape):
-            part = np.asarray(values[:, rows, columns]).astype(dtype)
-            for k, one in enumerate(part):
-                array[k, rows, columns] = one
-            if level == 0:
-                checksums.append(zlib.crc32(np.ascontiguousarray(part)))
-        if max(array.shape[1:]) <= _SMALLEST:
-            break
-        values, level = _Halved(array), level + 1
-    group.attrs.update(_attributes(result, level + 1))
-    return checksums
+    levels: list[Any] = []
+    checksums: list[list[int]] = []
+    while not levels or max(levels[-1].shape[1:]) > _SMALLEST:
+        full = _new_level(group, len(levels), values.shape, dtype)
+        half = None
+        if max(full.shape[1:]) > _SMALLEST:
+            half = _new_level(group, len(levels) + 1, _half_shape(full.shape), dtype)
+        checksums.append([_fill_window(full, half, values, window) for window in _windows(full.shape)])
+        levels += [full] if half is None else [full, half]
+        values = _Halved(levels[-1])
+    group.attrs.update(_attributes(result, len(levels)))
+    return checksums[0]
+
+
+def _new_level(group: Any, level: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    from numcodecs import Blosc
+
+    return group.create_array(
+        str(level), shape=shape, chunks=(1, _CHUNK, _CHUNK), dtype=dtype, fill_value=0,
+        compressors=Blosc(cname="zstd", clevel=1, shuffle=Blosc.SHUFFLE, blocksize=_BLOCK_BYTES),
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+    )  # fmt: skip
+
+
+def _fill_window(full: Any, half: Any, values: Any, window: tuple[slice, slice]) -> int:
+    """Write a window of a level, and its means where a level of half its size follows; return its checksum."""
+    part = np.ascontiguousarray(values[:, *window], full.dtype)
+    full[:, *window] = part
+    if half is not None:
+        half[:, *(slice(one.start // 2, -(-one.stop // 2)) for one in window)] = _halved(part)
+    return zlib.crc32(part)
+
+
+def _half_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[0], -(-shape[1] // 2), -(-shape[2] // 2))
+
+
+def _halved(part: np.ndarray) -> np.ndarray:
+    """Return the means over 2 x 2 pixels of maps in memory, float32."""
+    return block_mean(xr.DataArray(part, dims=("endmember", "y", "x")), 2)
 
 
 class _Halved:
@@ -81,14 +103,11 @@ class _Halved:
 
     def __init__(self, array: Any) -> None:
         self._array = array
-        n_maps, height, width = array.shape
-        self.shape = (n_maps, -(-height // 2), -(-width // 2))
+        self.shape = _half_shape(array.shape)
 
     def __getitem__(self, window: tuple[slice, slice, slice]) -> np.ndarray:
         maps, rows, columns = window
-        inside = slice(2 * rows.start, 2 * rows.stop), slice(2 * columns.start, 2 * columns.stop)
-        below = np.asarray(self._array[maps, *inside], np.float32)
-        return block_mean(xr.DataArray(below, dims=("endmember", "y", "x")), 2)
+        return _halved(self._array[maps, 2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop])
 
 
 def _windows(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:

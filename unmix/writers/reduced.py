@@ -68,6 +68,6 @@ def fill_with_means(strip: np.ndarray, step: int, means: np.ndarray) -> None:
     """Fill means with the block means of maps (..., h, w) that start on a block's edge."""
     from .reduced_kernel import block_means
 
-    dtype = np.float32 if strip.dtype == np.float32 else np.float64
+    dtype = np.result_type(strip.dtype, np.float32)
     for one in np.ndindex(strip.shape[:-2]):
         block_means(np.ascontiguousarray(strip[one], dtype), step, means[one])
