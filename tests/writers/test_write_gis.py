@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import zlib
 
+import dask.array as da
 import numpy as np
 import pytest
 import rasterio
@@ -14,6 +16,7 @@ import xarray as xr
 from affine import Affine
 
 import unmix
+import unmix.writers.zarr_result
 from unmix.errors import OptionError, ReadError, WriteError
 from unmix.ground_grid import GroundGrid, on_the_ground, with_ground_grid
 
@@ -221,3 +224,50 @@ def test_a_part_of_a_sensor_image_is_laid_out_in_its_place(make):
     binned = result.drop_vars("valid", errors="ignore").coarsen(y=3, x=2, boundary="trim").mean()
     with pytest.raises(unmix.errors.DataError, match="no longer counts the sensor's rows"):
         on_the_ground(binned)
+
+
+def test_chunks_of_zarr_are_zlib_to_everyone(scene_result, tmp_path):
+    (path,) = unmix.write(scene_result, tmp_path / "result.zarr")
+    told = json.loads((path / "abundances/.zarray").read_text())
+    assert (told["compressor"], told["filters"]) == ({"id": "zlib", "level": 4}, None)
+    chunk = zlib.decompress((path / "abundances/1.0.0").read_bytes())
+    assert chunk == scene_result["abundances"].values[1].tobytes()
+    with rasterio.open(f'ZARR:"{path}":/abundances') as file:
+        np.testing.assert_array_equal(file.read(), scene_result["abundances"].values)
+
+
+@pytest.mark.parametrize("name", ["abundances", "residual", "endmembers"])
+def test_a_zarr_whose_chunks_changed_is_noticed(scene_result, tmp_path, monkeypatch, name):
+    fill = unmix.writers.zarr_result._fill
+
+    def damaged(folder, result):
+        checksums = fill(folder, result)
+        chunk = next(path for path in (folder / name).iterdir() if path.name.startswith("0"))
+        other = fill(tmp_path / "other", with_other_values(result))
+        assert other.keys() == checksums.keys()
+        chunk.write_bytes((tmp_path / "other" / name / chunk.name).read_bytes())
+        return checksums
+
+    monkeypatch.setattr("unmix.writers.zarr_result._fill", damaged)
+    with pytest.raises(WriteError, match=f"result.zarr: {name} did not read back as written"):
+        unmix.write(scene_result, tmp_path / "result.zarr")
+    assert not (tmp_path / "result.zarr").exists()
+
+
+def with_other_values(result: xr.Dataset) -> xr.Dataset:
+    return result.assign({name: result[name] + 1 for name in ("abundances", "residual", "endmembers")})
+
+
+def test_lazy_maps_are_computed_once_for_a_zarr(scene_result, tmp_path):
+    seen = []
+
+    def counted(block: np.ndarray) -> np.ndarray:
+        seen.append(block.shape)
+        return block
+
+    maps = scene_result["residual"].data
+    lazy = scene_result.assign(
+        residual=(("y", "x"), da.from_array(maps).map_blocks(counted, dtype=maps.dtype, meta=maps))
+    )
+    unmix.write(lazy, tmp_path / "result.zarr")
+    assert seen == [maps.shape]

@@ -5,6 +5,7 @@ Zarr format 2 with consolidated metadata, which GDAL and every xarray read. Writ
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +18,31 @@ from .commit_folder import commit_folder
 from .facts import source_path
 from .netcdf import CHUNK, is_map
 
-_CODEC = {"id": "zlib", "level": 4}
+_LEVEL = 4
 
 
 def write_zarr(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
     """Write a result as a Zarr group; `unmix.open_result` gives back a Dataset identical to it."""
     try:
-        import zarr  # noqa: F401
+        import zarr
     except ImportError as error:
         raise WriteError(f"{path.name} needs zarr, which is not installed here: pip install 'unmix[zarr]'.") from error
     if path.exists() and not (path / ".zgroup").exists():
         raise WriteError(f"output {path} exists and is no Zarr group. Choose another name.")
 
-    def fill(temporary: Path) -> None:
-        _fill(temporary, with_cf(result.drop_encoding()))
+    def fill(temporary: Path) -> dict[str, list[int]]:
+        return _fill(temporary, with_cf(result.drop_encoding()))
 
-    def differences(temporary: Path, _: None) -> str:
+    def differences(temporary: Path, checksums: dict[str, list[int]]) -> str:
+        group = zarr.open_group(str(temporary), mode="r", zarr_format=2)
         with xr.open_zarr(temporary, decode_coords="all", decode_times=False, decode_timedelta=False) as found:
-            return ", ".join(_different(without_cf(result), without_cf(found)))
+            return ", ".join(_different(without_cf(result), without_cf(found), group, checksums))
 
     return commit_folder(path, fill, differences, overwrite=overwrite, source=source_path(result))
 
 
-def _fill(folder: Path, result: xr.Dataset) -> None:
-    """Write everything but the maps through xarray, then the maps a strip at a time."""
+def _fill(folder: Path, result: xr.Dataset) -> dict[str, list[int]]:
+    """Write everything but the maps through xarray, then the maps a strip at a time; return their checksums."""
     import zarr
 
     from .folder_store import folder_store
@@ -50,44 +52,53 @@ def _fill(folder: Path, result: xr.Dataset) -> None:
     with folder_store(folder) as store:
         small.to_zarr(store, mode="a", zarr_format=2, consolidated=False)
         group = zarr.open_group(store, mode="a", zarr_format=2)
-        for name in maps:
-            _write_map(group, str(name), result.variables[name])
+        checksums = {str(name): _write_map(group, str(name), result.variables[name]) for name in maps}
         zarr.consolidate_metadata(store, zarr_format=2)
+    return checksums
 
 
-def _write_map(group: Any, name: str, values: xr.Variable) -> None:
-    import numcodecs
+def _write_map(group: Any, name: str, values: xr.Variable) -> list[int]:
+    """Write one map; return the checksum of every strip."""
+    from .quick_zlib import QuickZlib
 
     chunks = tuple(min(CHUNK, size) if k >= values.ndim - 2 else 1 for k, size in enumerate(values.shape))
     fill = np.nan if values.dtype.kind == "f" else None
     array = group.create_array(
         name, shape=values.shape, chunks=chunks, dtype=values.dtype, fill_value=fill,
-        compressors=numcodecs.get_codec(_CODEC), chunk_key_encoding={"name": "v2", "separator": "."},
+        compressors=QuickZlib(_LEVEL), chunk_key_encoding={"name": "v2", "separator": "."},
     )  # fmt: skip
     array.attrs.update({"_ARRAY_DIMENSIONS": list(values.dims), **values.attrs})
-    for top in range(0, values.shape[-2], CHUNK):
-        rows = slice(top, top + CHUNK)
-        array[..., rows, :] = values[..., rows, :].values
+    checksums = []
+    for rows in _strips(values.shape):
+        strip = np.ascontiguousarray(values[..., rows, :].values)
+        array[..., rows, :] = strip
+        checksums.append(zlib.crc32(strip))
+    return checksums
 
 
-def _different(result: xr.Dataset, found: xr.Dataset) -> list[str]:
-    """Name the attributes and variables of a stored result that are not what was written."""
+def _checksums(stored: Any) -> list[int]:
+    """Return the checksum of every strip of a stored map."""
+    return [zlib.crc32(np.ascontiguousarray(stored[..., rows, :])) for rows in _strips(stored.shape)]
+
+
+def _strips(shape: tuple[int, ...]) -> list[slice]:
+    return [slice(top, top + CHUNK) for top in range(0, shape[-2], CHUNK)]
+
+
+def _different(result: xr.Dataset, found: xr.Dataset, group: Any, checksums: dict[str, list[int]]) -> list[str]:
+    """Name the attributes and variables of a stored result that are not what was written; maps by their checksums."""
     wrong = [] if set(found.attrs) == set(result.attrs) else ["attributes"]
     wrong += [key for key, value in result.attrs.items() if key in found.attrs and not _same(value, found.attrs[key])]
     for name, variable in result.variables.items():
-        if name not in found.variables or found[name].dims != variable.dims or not _equal(variable, found[name]):
-            wrong.append(str(name))
+        stored = found.variables.get(name)
+        if stored is None or (stored.dims, stored.shape) != (variable.dims, variable.shape):
+            same = False
+        elif name in checksums:
+            same = _checksums(group[name]) == checksums[str(name)]
+        else:
+            same = _same(variable.values, stored.values)
+        wrong += [] if same else [str(name)]
     return wrong
-
-
-def _equal(written: xr.Variable, found: xr.DataArray) -> bool:
-    """Return whether a variable holds the same values, compared a strip of its first long axis at a time."""
-    if found.shape != written.shape:
-        return False
-    if "y" not in written.dims:
-        return _same(written.values, found.values)
-    spans = [{"y": slice(top, top + CHUNK)} for top in range(0, written.sizes["y"], CHUNK)]
-    return all(_same(written.isel(span).values, found.isel(span).values) for span in spans)
 
 
 def _same(written: Any, found: Any) -> bool:
