@@ -1,6 +1,7 @@
 """Cloud-optimised GeoTIFF: the abundance maps with overviews, laid out to be read in parts over a network.
 
 GDAL makes one from a finished raster, so the maps are first written as a plain GeoTIFF beside it, which goes again.
+Neither that nor the overviews GDAL keeps beside it meanwhile are compressed.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from .facts import source_path
 from .geotiff import quiet_gdal, raster_differences, raster_maps, write_raster
 
 _LAYOUT = {
-    "driver": "COG", "compress": "DEFLATE", "predictor": "YES", "blocksize": 512, "overview_resampling": "AVERAGE",
-    "bigtiff": "IF_SAFER",
+    "driver": "COG", "compress": "DEFLATE", "level": 1, "predictor": "YES", "blocksize": 512,
+    "overview_resampling": "AVERAGE", "bigtiff": "IF_SAFER",
 }  # fmt: skip
 
 
@@ -24,11 +25,12 @@ def write_cog(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Pat
     raster = raster_maps(result, "abundances")
 
     def fill(temporary: Path) -> list[int]:
+        from rasterio import Env
         from rasterio.shutil import copy
 
         plain = temporary.with_name(temporary.name + ".tif")
-        checksums = write_raster(plain, raster)
-        with quiet_gdal():
+        checksums = write_raster(plain, raster.uncompressed())
+        with quiet_gdal(), Env(COG_TMP_COMPRESSION="NONE"):
             copy(plain, temporary, **_LAYOUT)
         plain.unlink()
         return checksums
