@@ -15,7 +15,7 @@ from .facts import colours, is_stained, quantity, source_path
 from .reduced import reduced
 
 _LONGEST_SIDE = 2048
-_BRIGHTEST = 99.5
+_NOT_BRIGHTEST = 0.995
 _THICKEST = 1.5
 _STRIP_PIXELS = 1 << 15
 
@@ -92,10 +92,17 @@ def _transmitted(density: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.exp(light, out=light)
 
 
-def brightest(values: np.ndarray, percentile: float = _BRIGHTEST) -> float:
+def brightest(values: np.ndarray) -> float:
     """Return the value only the brightest half per cent of the finite, positive pixels exceed; 1 where none is."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    return float(np.percentile(positive, percentile)) if positive.size else 1.0
+    positive = values[(values > 0) & (values < np.inf)]
+    if not positive.size:
+        return 1.0
+    # np.percentile puts several values in their place, and takes six times as long as one does
+    below, share = divmod(_NOT_BRIGHTEST * (positive.size - 1), 1)
+    positive.partition(int(below))
+    low = float(positive[int(below)])
+    above = positive[int(below) + 1 :]
+    return low + share * (float(above.min()) - low) if above.size else low
 
 
 def _scales(maps: np.ndarray) -> np.ndarray:
