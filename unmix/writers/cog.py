@@ -12,7 +12,7 @@ import xarray as xr
 
 from .commit import commit
 from .facts import source_path
-from .geotiff import quiet_gdal, raster_differences, raster_maps, write_raster
+from .geotiff import n_threads, quiet_gdal, raster_differences, raster_maps, write_raster
 
 _LAYOUT = {
     "driver": "COG", "compress": "DEFLATE", "level": 1, "predictor": "YES", "blocksize": 512,
@@ -31,7 +31,7 @@ def write_cog(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Pat
         plain = temporary.with_name(temporary.name + ".tif")
         checksums = write_raster(plain, raster.uncompressed())
         with quiet_gdal(), Env(COG_TMP_COMPRESSION="NONE"):
-            copy(plain, temporary, **_LAYOUT)
+            copy(plain, temporary, **_LAYOUT, num_threads=n_threads())
         plain.unlink()
         return checksums
 

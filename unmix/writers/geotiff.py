@@ -19,11 +19,13 @@ import numpy as np
 import xarray as xr
 
 from ..ground_grid import on_the_ground
+from ..nmf.threads import thread_count
 from ..result import as_json
 from .commit import commit
 from .facts import affine, crs_wkt, labels, lasting_provenance, quantity, source_path
 
 _TILE = 256
+_MOST_THREADS = 8
 _DEFLATED = {"compress": "deflate", "zlevel": 1, "predictor": 3}
 
 
@@ -119,7 +121,7 @@ def write_raster(path: Path, raster: RasterMaps) -> list[int]:
     import rasterio
 
     checksums = []
-    with quiet_gdal(), rasterio.open(path, "w", **raster.profile) as file:
+    with quiet_gdal(), rasterio.open(path, "w", **raster.profile, num_threads=n_threads()) as file:
         file.descriptions = raster.names
         file.update_tags(**raster.tags)
         for window, rows in _strips(*raster.maps.shape[1:]):
@@ -134,7 +136,7 @@ def raster_differences(path: Path, raster: RasterMaps, checksums: list[int]) -> 
     import rasterio
 
     profile = raster.profile
-    with quiet_gdal(), rasterio.open(path, driver="GTiff") as file:
+    with quiet_gdal(), rasterio.open(path, driver="GTiff", num_threads=n_threads()) as file:
         same = {
             "shape": file.shape == (profile["height"], profile["width"]) and file.count == profile["count"],
             "names": list(file.descriptions) == raster.names,
@@ -154,6 +156,11 @@ def _strips(height: int, width: int) -> Iterator[tuple[Any, slice]]:
     for top in range(0, height, _TILE):
         rows = min(_TILE, height - top)
         yield Window(0, top, width, rows), slice(top, top + rows)
+
+
+def n_threads() -> int:
+    """Return how many threads GDAL may deflate tiles in; the file is the same with any number."""
+    return min(thread_count(None), _MOST_THREADS)
 
 
 @contextlib.contextmanager
