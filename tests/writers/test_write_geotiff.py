@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from unmix.errors import WriteError
+from unmix.writers.cog import write_cog
 from unmix.writers.facts import affine, label
 from unmix.writers.geotiff import write_abundances, write_brightness, write_residual
 
@@ -123,3 +124,14 @@ def test_a_refusal_of_rasterio_is_one_line(tmp_path, scene_result, monkeypatch):
     with pytest.raises(WriteError, match=r"^[^\n]*maps\.tif could not be written: Write failed[^\n]*$"):
         write_abundances(scene_result, tmp_path / "maps.tif")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", [write_abundances, write_cog])
+def test_any_number_of_threads_gives_the_same_bytes(tmp_path, make, monkeypatch, write):
+    result = make(shape=(1100, 1200), crs="EPSG:32611", transform=NORTH_UP)
+    files = []
+    for threads in (1, 2, 7):
+        for module in ("cog", "deflated"):
+            monkeypatch.setattr(f"unmix.writers.{module}.thread_count", lambda _, n=threads: n)
+        files.append(write(result, tmp_path / f"{threads}.tif").read_bytes())
+    assert files[0] == files[1] == files[2]

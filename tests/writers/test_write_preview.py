@@ -84,6 +84,15 @@ def test_maps_that_fit_are_left_alone(make):
 def test_brightest_ignores_what_is_not_signal():
     assert brightest(np.array([np.nan, 0.0, -3.0, np.inf])) == 1.0
     assert brightest(np.r_[np.zeros(1000), np.arange(1, 202)]) == pytest.approx(200.0)
+    assert brightest(np.array([[np.nan, 7.0], [np.inf, -1.0]])) == 7.0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 200, 201, 777, 5000])
+def test_half_a_per_cent_is_brighter_than_the_brightest(size):
+    values = np.random.default_rng(size).gamma(1.0, 3.0, size)
+    before = values.copy()
+    assert brightest(values) == pytest.approx(np.percentile(values, 99.5), rel=1e-12)
+    np.testing.assert_array_equal(values, before)
 
 
 def test_the_preview_is_at_most_2048_pixels(tmp_path, make):

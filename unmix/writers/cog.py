@@ -1,7 +1,7 @@
 """Cloud-optimised GeoTIFF: the abundance maps with overviews, laid out to be read in parts over a network.
 
 GDAL makes one from a finished raster, so the maps are first written as a plain GeoTIFF beside it, which goes again.
-Level 1 of its deflating is as small but for 2 %.
+Neither that nor the overviews GDAL keeps beside it meanwhile are compressed; level 1 is as small as others but for 2 %.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..nmf.threads import thread_count
 from .commit import commit
 from .facts import source_path
 from .geotiff import RasterMaps, create_raster, place_differences, quiet_gdal, raster_maps
@@ -30,12 +31,13 @@ def write_cog(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Pat
     raster = raster_maps(result, "abundances")
 
     def fill(temporary: Path) -> list[int]:
+        from rasterio import Env
         from rasterio.shutil import copy
 
         plain = temporary.with_name(temporary.name + ".tif")
         checksums = _write_plain(plain, raster)
-        with quiet_gdal():
-            copy(plain, temporary, **_LAYOUT)
+        with quiet_gdal(), Env(COG_TMP_COMPRESSION="NONE"):
+            copy(plain, temporary, **_LAYOUT, num_threads=thread_count(None))
         plain.unlink()
         return checksums
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from ..materials.colours import FULL_THICKNESS, INVALID
+from ..nmf.threads import one_blas_thread
 from .commit import commit_bytes
 from .facts import colours, is_stained, quantity, source_path
 from .reduced import reduced
 
 _LONGEST_SIDE = 2048
-_BRIGHTEST = 99.5
+_NOT_BRIGHTEST = 0.995
 _THICKEST = 1.5
+_STRIP_PIXELS = 1 << 15
 
 
 def write_preview(result: xr.Dataset, path: Path, *, overwrite: bool = False) -> Path:
@@ -46,35 +49,60 @@ def composite(result: xr.Dataset, limit: int) -> np.ndarray:
     ndarray of uint8, shape (height, width, 3)
         The picture.
     """
-    maps = np.ascontiguousarray(reduced(result["abundances"], limit))
-    picture = np.empty((*maps.shape[1:], 3), np.uint8)
-    _draw(result, maps, picture)
+    maps = reduced(result["abundances"], limit)
+    mixed = _mixed_by(result, maps)
+    height, width = maps.shape[1:]
+    picture = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    grey = np.frombuffer(bytes.fromhex(INVALID[1:]), np.uint8)
+    with one_blas_thread():
+        for top in range(0, height, rows):
+            strip = maps[:, top : top + rows].reshape(len(maps), -1)
+            weights, known = np.maximum(strip, 0.0), np.isfinite(strip).all(axis=0)
+            if not known.all():
+                weights[:, ~known] = 0.0
+            light = mixed(weights)
+            light *= 255
+            light += 0.5
+            light[:, ~known] = grey[:, None]
+            picture[top : top + rows] = light.T.reshape(-1, width, 3)
     return picture
 
 
-def _draw(result: xr.Dataset, maps: np.ndarray, picture: np.ndarray) -> None:
-    """Draw maps (r, h, w) as the quantity of the result has it."""
-    from .preview_kernel import draw_absorbed, draw_added
-
-    grey = np.frombuffer(bytes.fromhex(INVALID[1:]), np.uint8)
-    hues, most = colours(result), np.full(len(maps), np.inf, np.float32)
+def _mixed_by(result: xr.Dataset, maps: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what turns weights (r, n) into red, green and blue (3, n), 0 to 1; all float32, as are the maps."""
+    hues = colours(result)
     if is_stained(result) and result.sizes["band"] == 3:
-        draw_absorbed(maps, result["endmembers"].values.astype(np.float32), most, grey, picture)
-    elif is_stained(result):
+        density = np.maximum(result["endmembers"].values, 0.0)
+        return lambda weights: _transmitted(density, weights)
+    if is_stained(result):
         scales = _scales(maps)
-        absorbed = -FULL_THICKNESS * np.log(np.clip(hues, 1e-3, 1.0)) / scales
-        most = (_THICKEST * scales[:, 0]).astype(np.float32)
-        draw_absorbed(maps, absorbed.astype(np.float32), most, grey, picture)
-    elif quantity(result) == "counts":
-        draw_added(maps, (hues / _scales(maps)).astype(np.float32), np.float32(np.inf), grey, picture)
-    else:
-        draw_added(maps, hues.astype(np.float32), np.float32(1.0), grey, picture)
+        density = -FULL_THICKNESS * np.log(np.clip(hues, 1e-3, 1.0))
+        return lambda weights: _transmitted(density, np.minimum(weights / scales, _THICKEST, dtype=np.float32))
+    if quantity(result) == "counts":
+        added = (hues / _scales(maps)).T.astype(np.float32)
+        return lambda weights: np.minimum(added @ weights, 1.0)
+    fractions = hues.T.astype(np.float32)
+    return lambda weights: fractions @ weights / np.maximum(weights.sum(axis=0), 1.0)
 
 
-def brightest(values: np.ndarray, percentile: float = _BRIGHTEST) -> float:
+def _transmitted(density: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the light stains of a density (r, 3) let through: the product of what each does."""
+    light: np.ndarray = -density.T.astype(np.float32) @ weights
+    return np.exp(light, out=light)
+
+
+def brightest(values: np.ndarray) -> float:
     """Return the value only the brightest half per cent of the finite, positive pixels exceed; 1 where none is."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    return float(np.percentile(positive, percentile)) if positive.size else 1.0
+    positive = values[(values > 0) & (values < np.inf)]
+    if not positive.size:
+        return 1.0
+    # np.percentile puts several values in their place, and takes six times as long as one does
+    below, share = divmod(_NOT_BRIGHTEST * (positive.size - 1), 1)
+    positive.partition(int(below))
+    low = float(positive[int(below)])
+    above = positive[int(below) + 1 :]
+    return low + share * (float(above.min()) - low) if above.size else low
 
 
 def _scales(maps: np.ndarray) -> np.ndarray:
