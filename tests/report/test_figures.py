@@ -303,7 +303,7 @@ def test_a_failed_save_leaves_nothing(tmp_path, make, monkeypatch):
     def fail(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    monkeypatch.setattr("unmix.writers.commit._sync", fail)
     with pytest.raises(WriteError, match="no space left"):
         save_figure(make(2), tmp_path / "figure.png")
     assert os.listdir(tmp_path) == []
