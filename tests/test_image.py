@@ -295,6 +295,14 @@ def test_lazy_image_whose_sample_is_all_invalid_is_not_refused_yet() -> None:
 # ----------------------------------------------------------------------------------------------------- placement
 
 
+def test_where_every_pixel_of_a_lazy_image_is_valid_one_true_stands_for_all() -> None:
+    """A whole slide has as many pixels as fit into memory once, not twice."""
+    import dask.array as da
+
+    image = as_image(da.zeros((3000, 2000, 3), dtype="uint8") + 9, quantity="brightfield", pixel_size=0.5)
+    assert image.coords["valid"].data.strides == (0, 0)
+
+
 def test_pixel_size_of_a_calibrated_image() -> None:
     image = as_image(np.ones((3, 4, 3), "u1"), pixel_size=(0.5, 0.25))
     assert pixel_size(image) == (0.5, 0.25, "um")

@@ -137,15 +137,16 @@ def as_image(
     sample = sample_rows(data) if sample is None else sample
     bands["good_band"] = _good_bands(data, sample, bands.get("good_band"))
 
-    image = xr.DataArray(data, dims=DIMS, coords={key: ("band", value) for key, value in bands.items()})
-    image.name = None  # else a lazy image is called by the hash of its graph
+    masks = [_as_mask(mask, data.shape[:2]) for mask in (given.get("valid"), valid) if mask is not None]
+    coords: dict[str, Any] = {key: ("band", value) for key, value in bands.items()}
+    coords |= {key: given[key] for key in PLACE_COORDS if key in given}
     other = given.get("spectral_axis") if spectral_axis is None else spectral_axis
     if other is not None:
         _per_band(other.values, None, n_bands, "spectral_axis", np.float64)
-        image = image.assign_coords(spectral_axis=other.coordinate)
-    image = image.assign_coords({key: given[key] for key in PLACE_COORDS if key in given})
-    masks = [_as_mask(mask, data.shape[:2]) for mask in (given.get("valid"), valid) if mask is not None]
-    image = image.assign_coords(valid=(("y", "x"), _valid_pixels(data, bands["good_band"], masks, nodata)))
+        coords["spectral_axis"] = other.coordinate
+    coords["valid"] = ("y", "x"), _valid_pixels(data, bands["good_band"], masks, nodata)
+    image = xr.DataArray(data, dims=DIMS).assign_coords(coords)  # given at once they would be copied
+    image.name = None  # else a lazy image is called by the hash of its graph
     image = _placed(image, pixel_size, pixel_unit, crs, transform)
 
     attrs = {

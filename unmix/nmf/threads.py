@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -138,10 +139,9 @@ def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread, for the whole process: the first to enter sets it, the last to leave puts it back."""
     with _Limit.lock:
         if _Limit.inside == 0:
-            from threadpoolctl import threadpool_limits
-
             with _control_of_blas():
-                _Limit.restore = threadpool_limits(limits=1, user_api="blas").restore_original_limits
+                limited = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
+                _Limit.restore = limited.restore_original_limits
         _Limit.inside += 1
     try:
         yield
@@ -151,6 +151,14 @@ def one_blas_thread() -> Iterator[None]:
             if _Limit.inside == 0:
                 with _control_of_blas():
                     _Limit.restore()
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> Any:
+    """Return what holds the libraries that are loaded; looked for again, which takes 2 ms, when modules were added."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @contextmanager
