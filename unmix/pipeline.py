@@ -25,7 +25,7 @@ from .fits.stains import find_stain_vectors
 from .ground_grid import with_ground_grid
 from .materials.stain_sets import StainSet, stain_set
 from .metrics import spectral_angle
-from .nmf.threads import one_blas_thread
+from .nmf.threads import at_most_threads, one_blas_thread
 from .options import Options
 from .prepare import Prepared, as_brightfield, open_image, prepare
 from .provenance import Journal, provenance
@@ -272,7 +272,8 @@ def _run(
     result = result if doubts is None else with_uncertainty(result, doubts)
     result = with_models(result, solved) if options.most_per_pixel else result
     if out is not None:
-        write(result, out)
+        with at_most_threads(options.threads):
+            write(result, out)
     return result
 
 

@@ -104,6 +104,22 @@ def test_it_stops_after_so_many_failures(scenes: Path, tmp_path: Path) -> None:
     assert (summary.n_done, len(summary.failures), summary.n_left) == (0, 1, 2)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_item_is_written_by_as_many_threads_as_it_is_solved_by(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """One of many workers on a machine would otherwise take all of its cores."""
+    seen: set[int] = set()
+
+    def watched(work: Callable[[Any], Any], items: Any, n: int) -> list[Any]:
+        seen.add(n)
+        return [work(item) for item in items]
+
+    monkeypatch.setattr("unmix.writers.deflated.side_by_side", watched)
+    run_batch([scenes], tmp_path / "out", replace(RECIPE, options={**RECIPE.options, "threads": threads}))
+    assert seen == {threads}
+
+
 def test_an_unexpected_error_is_the_item_s_own(scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("two\nlines")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from unmix.nmf.threads import each, over_rows, side_by_side
+from unmix.nmf.threads import at_most_threads, each, over_rows, side_by_side, thread_count
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -93,3 +93,12 @@ def _answer_from_two_threads(answers: multiprocessing.SimpleQueue) -> None:  # t
         return threading.get_ident()
 
     answers.put(len(set(side_by_side(work, range(2), 2))))
+
+
+def test_only_work_that_is_not_told_how_many_threads_is_held_to_some() -> None:
+    cores = thread_count(None)
+    with at_most_threads(1):
+        assert (thread_count(None), thread_count(3)) == (1, 3)
+        with at_most_threads(None):
+            assert thread_count(None) == cores
+    assert thread_count(None) == cores

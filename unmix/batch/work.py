@@ -21,6 +21,7 @@ import xarray as xr
 from ..blocks import Progress
 from ..errors import DataError, ReadError, UnmixError, UnmixWarning
 from ..library_names import known_spectra, name_endmembers
+from ..nmf.threads import at_most_threads
 from ..pipeline import separate_stains, unmix
 from ..readers import read
 from ..readers.libraries import read_library
@@ -84,7 +85,8 @@ def _unmixed(task: Task, folder: Path, progress: Progress | None) -> dict[str, A
         with plan_slide(task.out, task.recipe.formats or ()):
             result = _result_of(task, progress)
         formats = task.recipe.formats or [one.name for one in default_formats(result) if one.name != "preview"]
-        write(result, folder, formats=formats)
+        with at_most_threads(task.recipe.options.get("threads")):
+            write(result, folder, formats=formats)
     after = fingerprints(task.item.inputs, content=False)
     if [(one.path, one.bytes, one.modified_ns) for one in before] != [
         (one.path, one.bytes, one.modified_ns) for one in after

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from itertools import count
 from queue import SimpleQueue
@@ -19,19 +20,34 @@ from ..errors import OptionError
 T = TypeVar("T")
 Item = TypeVar("Item")
 
+_MOST: ContextVar[int | None] = ContextVar("most_threads", default=None)
 _SPANS_A_THREAD = 4
 _LEAST_ROWS = 1_250
 """Rows to solve that are worth handing to a thread."""
 
 
+@contextmanager
+def at_most_threads(threads: int | None) -> Iterator[None]:
+    """Hold work that is not told how many threads to use to so many, such as writing in one of many workers."""
+    before = _MOST.set(None if threads is None else thread_count(threads))
+    try:
+        yield
+    finally:
+        _MOST.reset(before)
+
+
 def thread_count(threads: int | None) -> int:
-    """Return the number of threads asked for, or that of the cores this process may use."""
+    """Return the number of threads asked for, else of `at_most_threads`, else of the cores this process may use."""
     if threads is None:
-        allowed = getattr(os, "sched_getaffinity", None)
-        return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+        return _MOST.get() or _core_count()
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
         raise OptionError(f"threads={threads!r} must be a whole number of at least 1.")
     return int(threads)
+
+
+def _core_count() -> int:
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 
 
 def over_rows(work: Callable[[slice], None], n_rows: int, threads: int, least: int = _LEAST_ROWS) -> None:
@@ -117,7 +133,7 @@ def _requests() -> SimpleQueue[_Help]:
         while True:
             requests.get().begin()
 
-    for _ in range(thread_count(None)):
+    for _ in range(_core_count()):
         threading.Thread(target=serve, name="unmix", daemon=True).start()
     return requests
 
