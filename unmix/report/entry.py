@@ -20,8 +20,8 @@ from .page import short_number
 from .sheet import Sheet, sheet_of
 from .tiles import Tile, diagnostic_tiles, height_to_width, map_tiles, overview_tiles
 
-_MAP_SIDE = 640
-_THUMBNAIL_SIDE = 128
+_MAP_SIDE, _THUMBNAIL_SIDE = 640, 128
+_IN_MEMORY = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Entry:
     warnings: tuple[str, ...] = ()
 
 
-def entry_of(one: Any, *, image: xr.DataArray | None = None, in_detail: bool = True) -> Entry:
+def entry_of(one: Any, *, image: xr.DataArray | None = None, map_side: int | None = _MAP_SIDE) -> Entry:
     """Return what the page shows of a result or of a file that holds one; the file is closed again.
 
     Parameters
@@ -62,8 +62,8 @@ def entry_of(one: Any, *, image: xr.DataArray | None = None, in_detail: bool = T
         A result, or its ``.nc`` file. What cannot be read gives an entry that says why.
     image : DataArray, optional
         The image it was made from.
-    in_detail : bool
-        Whether the page has room for its maps and spectra, not only for a line in the table.
+    map_side : int, optional
+        How long its maps may be; None where there is only room for a line in the table.
 
     Returns
     -------
@@ -76,8 +76,9 @@ def entry_of(one: Any, *, image: xr.DataArray | None = None, in_detail: bool = T
     except UnmixError as error:
         return Entry(where or "result", error=" ".join(str(error).split()))
     try:
-        entry = _line(result)
-        return _with_pictures(entry, result, image) if in_detail else entry
+        seen = result.compute() if result.nbytes <= _IN_MEMORY else result  # every map is looked at several times
+        entry = _line(seen)
+        return entry if map_side is None else _with_pictures(entry, seen, image, map_side)
     finally:
         if where:
             result.close()
@@ -97,10 +98,9 @@ def _line(result: xr.Dataset) -> Entry:
     )
 
 
-def _with_pictures(entry: Entry, result: xr.Dataset, image: xr.DataArray | None) -> Entry:
+def _with_pictures(entry: Entry, result: xr.Dataset, image: xr.DataArray | None, side: int) -> Entry:
     """Return the entry with its maps and spectra."""
-    tiles = overview_tiles(result, image, _MAP_SIDE) + map_tiles(result, _MAP_SIDE)
-    tiles += diagnostic_tiles(result, _MAP_SIDE)
+    tiles = overview_tiles(result, image, side) + map_tiles(result, side) + diagnostic_tiles(result, side)
     pictures = tuple(_picture(tile) for tile in tiles)
     n_columns = tile_grid(len(pictures), height_to_width(result)).n_columns
     return replace(entry, pictures=pictures, n_columns=n_columns, endmember_picture=svg(endmember_figure(result)))

@@ -18,6 +18,8 @@ from .entry import Entry, entry_of
 MOST_IN_DETAIL = 24
 """More results than this are shown as one table, without the maps of each."""
 
+_FEW, _MAP_SIDE, _MAP_SIDE_AMONG_MANY = 6, 640, 360
+
 
 def write_report(
     results: Any, path: str | os.PathLike[str], *, image: xr.DataArray | None = None, overwrite: bool = False
@@ -28,7 +30,7 @@ def write_report(
     ----------
     results : Dataset or path, or sequence of them
         Results or their ``.nc`` files. Each is read when its turn comes; one that cannot be read gets a line that
-        says why. Up to 24 are shown in full, more of them as one table.
+        says why. Up to 24 are shown in full, more than 6 with smaller maps, more than 24 as one table.
     path : path
         The ``.html`` file to write.
     image : DataArray, optional
@@ -66,12 +68,18 @@ def report_entries(results: Sequence[Any], image: xr.DataArray | None = None) ->
     """Return what the page shows of each result, those that could not be read and those unlike the others marked."""
     if not results:
         raise DataError("there is no result to report on. Give results or their .nc files.")
-    in_detail = len(results) <= MOST_IN_DETAIL
     image = image if len(results) == 1 else None
-    entries = [entry_of(one, image=image, in_detail=in_detail) for one in results]
+    entries = [entry_of(one, image=image, map_side=_map_side(len(results))) for one in results]
     if all(entry.error for entry in entries):
         raise DataError(f"no result can be read ({len(entries)} tried); the first: {entries[0].error}")
     return _compared(_told_apart(entries, results))
+
+
+def _map_side(n_results: int) -> int | None:
+    """Return how long a map may be, so that the page of many results can still be sent; None: no maps."""
+    if n_results > MOST_IN_DETAIL:
+        return None
+    return _MAP_SIDE if n_results <= _FEW else _MAP_SIDE_AMONG_MANY
 
 
 def html_page(entries: Sequence[Entry]) -> str:
