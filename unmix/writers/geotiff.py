@@ -125,7 +125,7 @@ def write_raster(path: Path, raster: RasterMaps) -> list[int]:
             places.append((end, len(tile)))
             end += len(tile)
         for name, values in zip(("TileOffsets", "TileByteCounts"), zip(*places, strict=True), strict=True):
-            tags[name].overwrite(values)
+            tags[name].overwrite(values, dtype=tags["TileOffsets"].dtype)
     return checksums
 
 
