@@ -268,13 +268,18 @@ def _run(
             doubts = bootstrap(prepared, found, find, progress)
             warn_of_doubts(doubts, found.names)
     result = _assemble(prepared, found, solved, journal)
-    result = result if ground is None else with_ground_grid(result, ground)
-    result = result if doubts is None else with_uncertainty(result, doubts)
     result = with_models(result, solved) if options.most_per_pixel else result
+    result = _with_ground_and_doubts(result, ground, doubts)
     if out is not None:
         with at_most_threads(options.threads):
             write(result, out)
     return result
+
+
+def _with_ground_and_doubts(result: xr.Dataset, ground: Any, doubts: Any) -> xr.Dataset:
+    """Return the result with its ground grid and its uncertainty, where there are any."""
+    result = result if ground is None else with_ground_grid(result, ground)
+    return result if doubts is None else with_uncertainty(result, doubts)
 
 
 def _assemble(prepared: Prepared, found: Endmembers, solved: SolvedBlocks, journal: Journal) -> xr.Dataset:
