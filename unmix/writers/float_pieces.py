@@ -1,13 +1,17 @@
-"""Pieces of maps as TIFF stores them: tiles, or whole maps, with the floating-point predictor, deflated."""
+"""Pieces of maps as TIFF stores them: tiles, or whole maps, with the floating-point predictor, deflated.
+
+By libdeflate, in a third of zlib's time: ISA-L takes a quarter of that, but once in some ten thousand tiles it finds a
+match that it does not find in another process, and the same maps are promised to give the same bytes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from .deflated import deflated
 from .reduced import block_mean
 
 
@@ -29,6 +33,7 @@ def rows_of_pieces(maps: xr.DataArray, size: tuple[int, int], step: int = 1) -> 
 
 def encoded_piece(piece: np.ndarray) -> bytes:
     """Return a piece (h, w) of float32 as it is stored: bytes by significance, as differences in a row, deflated."""
-    import imagecodecs
+    from imagecodecs import deflate_encode, floatpred_encode
 
-    return deflated(imagecodecs.floatpred_encode(piece[:, :, None], axis=1))
+    predicted: Any = floatpred_encode(piece[:, :, None], axis=1)
+    return bytes(deflate_encode(predicted, level=1))

@@ -2,7 +2,7 @@
 
 Tiled and deflated with the floating-point predictor: readable everywhere, and the only common TIFF compression that
 notices most damage. GDAL lays the file out, with its place and names and without a pixel; the tiles are deflated here
-and put behind that, in a fifth of the time.
+and put behind that, in less than half of the time.
 """
 
 from __future__ import annotations
