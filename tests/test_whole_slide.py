@@ -209,10 +209,16 @@ def test_a_slide_is_written_as_a_pyramid(result: xr.Dataset, tmp_path: Path) -> 
     assert unmix.image.pixel_size(back)[:2] == (0.5, 0.5)
 
 
+def held_by(path: Path) -> list[bytes]:
+    """Return what a pyramid says of itself and the pixels of every level: ISA-L may pack them in another way."""
+    with tifffile.TiffFile(path) as file:
+        return [(file.ome_metadata or "").encode(), *(level.asarray().tobytes() for level in file.series[0].levels)]
+
+
 def test_a_slide_that_will_be_written_is_decoded_once_and_gives_the_same_file(
     slide: Path, result: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = unmix.write(result, tmp_path / "later", formats="slide")[0].read_bytes()
+    expected = held_by(unmix.write(result, tmp_path / "later", formats="slide")[0])
     told: list[tuple[slice, slice]] = []
 
     def again(*window: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
@@ -223,14 +229,14 @@ def test_a_slide_that_will_be_written_is_decoded_once_and_gives_the_same_file(
         at_once = unmix.separate_stains(
             slide, out=tmp_path / "at once", on_block=lambda found, rows, columns: told.append((rows, columns))
         )
-    assert (tmp_path / "at once" / "concentrations.ome.tif").read_bytes() == expected
+    assert held_by(tmp_path / "at once" / "concentrations.ome.tif") == expected
     assert told[-1] == (slice(0, 2048), slice(0, 2048))
     for name in ("relative_error", "n_valid", "n_background", "n_blocks_skipped"):
         assert at_once.attrs[name] == pytest.approx(result.attrs[name], rel=1e-6)
     for k in range(2):
         seen, whole = (view_behind(one["abundances"].data).slide.overview for one in (at_once, result))
         np.testing.assert_array_equal(seen.picture(k), whole.picture(k))
-    assert unmix.write(at_once, tmp_path / "twice", formats="slide")[0].read_bytes() == expected
+    assert held_by(unmix.write(at_once, tmp_path / "twice", formats="slide")[0]) == expected
 
 
 def test_no_tiles_are_made_for_outputs_without_them(slide: Path, small_is_large: None, tmp_path: Path) -> None:
@@ -249,9 +255,9 @@ def test_a_file_name_of_ome_tiff_gives_the_pyramid(slide: Path, small_is_large: 
     in_folder, named, later = tmp_path / "o", tmp_path / "stains.ome.tiff", tmp_path / "later.ome.tif"
     unmix.separate_stains(slide, out=in_folder)
     result = unmix.separate_stains(slide, out=named)
-    assert named.read_bytes() == (in_folder / "concentrations.ome.tif").read_bytes()
+    assert held_by(named) == held_by(in_folder / "concentrations.ome.tif")
     assert unmix.write(result, later) == [later]
-    assert later.read_bytes() == named.read_bytes()
+    assert held_by(later) == held_by(named)
     exact = unmix.write(result, tmp_path / "exact.ome.tif", formats="ome_tiff")
     with tifffile.TiffFile(exact[0]) as file:
         np.testing.assert_array_equal(file.asarray(), result["abundances"].values)
