@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -86,3 +88,15 @@ def test_what_has_no_colour_is_refused_in_one_line(name: str, tmp_path: Path) ->
     assert all(line.endswith(" ...") for line in stages)
     assert "colour" in refusal
     assert not out.exists()
+
+
+def test_threads_hold_for_writing_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+
+    def watched(work: Callable[[Any], Any], items: list[Any], threads: int) -> list[Any]:
+        seen.add(threads)
+        return [work(item) for item in items]
+
+    monkeypatch.setattr("unmix.writers.stored_pieces.side_by_side", watched)
+    code, output, _ = run(TISSUE, tmp_path, "--threads", "3")
+    assert (code, seen) == (0, {3}), output

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import WriteError
+from ..nmf.threads import at_most_threads
 from ..readers.pyramid import pyramid_of
 from ..report.figures import save_figure
 from ..writers import FORMATS, write
@@ -39,14 +40,20 @@ def check_folder(folder: Path, source: Path, overwrite: bool) -> None:
 
 
 def write_folder(
-    result: xr.Dataset, image: xr.DataArray, folder: Path, overwrite: bool, formats: tuple[str, ...] = ()
+    result: xr.Dataset,
+    image: xr.DataArray,
+    folder: Path,
+    overwrite: bool,
+    formats: tuple[str, ...] = (),
+    threads: int | None = None,
 ) -> list[Path]:
     """Write a result and its figure into a folder; a folder made for it goes again if nothing could be written."""
     stop_if_interrupted()
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        written = write(result, folder, formats=formats or None, overwrite=overwrite)
+        with at_most_threads(threads):
+            written = write(result, folder, formats=formats or None, overwrite=overwrite)
         written.append(save_figure(result, folder / FIGURE, image=_shown(image), overwrite=overwrite))
     except BaseException:
         if made and not any(folder.iterdir()):

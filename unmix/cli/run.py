@@ -89,4 +89,4 @@ def command(
             result = unmix(image, n_endmembers, endmembers=endmembers, mask=pixels, progress=progress, **options)
         result = named_result(result, spectra)
         print_result(result)
-        write_folder(result, image, out, overwrite, formats)
+        write_folder(result, image, out, overwrite, formats, options.get("threads"))

@@ -87,7 +87,7 @@ def command(
         with progress_bar() as progress, plan_slide(out, formats):
             result = separate_stains(image, names, stain_matrix=known, mask=pixels, progress=progress, **options)
         print_result(result)
-        write_folder(result, image, out, overwrite, formats)
+        write_folder(result, image, out, overwrite, formats, options.get("threads"))
 
 
 def _given(path: Path) -> Any:
