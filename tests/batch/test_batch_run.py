@@ -115,7 +115,7 @@ def test_an_item_is_written_by_as_many_threads_as_it_is_solved_by(
         seen.add(n)
         return [work(item) for item in items]
 
-    monkeypatch.setattr("unmix.writers.deflated.side_by_side", watched)
+    monkeypatch.setattr("unmix.writers.stored_pieces.side_by_side", watched)
     run_batch([scenes], tmp_path / "out", replace(RECIPE, options={**RECIPE.options, "threads": threads}))
     assert seen == {threads}
 

@@ -42,12 +42,9 @@ def read(path: Path, request: Request) -> xr.DataArray:
     """Return a picture with bands red, green and blue."""
     kind = _look(path)
     _check(path, kind)
-    values, orientation = _decoded_by_pillow(path)
-    if kind.bits == 16:
-        import imagecodecs
-
-        values = imagecodecs.png_decode(path.read_bytes())
-    values = _upright(values, orientation)
+    with _opened(path) as picture:
+        values = _sixteen_bits(path) if kind.bits == 16 else _eight_bits(picture)
+        values = _upright(values, _orientation(picture))
     described = Description(band_names=("red", "green", "blue"), alpha=3 if values.shape[2] == 4 else None)
     if described.alpha is not None:
         described.band_names = ("red", "green", "blue", "alpha")
@@ -108,13 +105,22 @@ def _opened(path: Path) -> Any:
         raise ReadError(f"{shown(path)} cannot be read: {one_line(error)}") from error
 
 
-def _decoded_by_pillow(path: Path) -> tuple[np.ndarray, int]:
-    """Return values of 8 bits, and the orientation, which a PNG may say behind its pixels."""
-    with _opened(path) as picture:
-        transparent = "transparency" in picture.info or picture.mode in ("RGBA", "PA")
-        values = np.asarray(picture.convert("RGBA" if transparent else "RGB"))
-        orientation = picture.getexif().get(_ORIENTATION, 1)
-    return values, orientation if orientation in range(1, 9) else 1
+def _eight_bits(picture: Any) -> np.ndarray:
+    transparent = "transparency" in picture.info or picture.mode in ("RGBA", "PA")
+    return np.asarray(picture.convert("RGBA" if transparent else "RGB"))
+
+
+def _sixteen_bits(path: Path) -> np.ndarray:
+    import imagecodecs
+
+    values: np.ndarray = imagecodecs.png_decode(path.read_bytes())
+    return values
+
+
+def _orientation(picture: Any) -> int:
+    """Return how a picture is to be turned; a PNG may say it behind its pixels, which are decoded for it if need be."""
+    orientation = picture.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _upright(values: np.ndarray, orientation: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from .page import short_number
 from .sheet import Sheet, sheet_of
 from .tiles import Tile, diagnostic_tiles, height_to_width, map_tiles, overview_tiles
 
-_MAP_SIDE, _THUMBNAIL_SIDE = 640, 128
+MAP_SIDE, _THUMBNAIL_SIDE = 640, 128
 _IN_MEMORY = 500_000_000
 
 
@@ -53,7 +53,7 @@ class Entry:
     warnings: tuple[str, ...] = ()
 
 
-def entry_of(one: Any, *, image: xr.DataArray | None = None, map_side: int | None = _MAP_SIDE) -> Entry:
+def entry_of(one: Any, *, image: xr.DataArray | None = None, map_side: int | None = MAP_SIDE) -> Entry:
     """Return what the page shows of a result or of a file that holds one; the file is closed again.
 
     Parameters

@@ -13,12 +13,12 @@ import xarray as xr
 from ..errors import DataError
 from ..writers.commit import check_outputs, commit_bytes
 from .comparison import FAR_DEGREES, angles_to_median
-from .entry import Entry, entry_of
+from .entry import MAP_SIDE, Entry, entry_of
 
 MOST_IN_DETAIL = 24
 """More results than this are shown as one table, without the maps of each."""
 
-_FEW, _MAP_SIDE, _MAP_SIDE_AMONG_MANY = 6, 640, 360
+_FEW, _MAP_SIDE_AMONG_MANY = 6, 360
 
 
 def write_report(
@@ -79,7 +79,7 @@ def _map_side(n_results: int) -> int | None:
     """Return how long a map may be, so that the page of many results can still be sent; None: no maps."""
     if n_results > MOST_IN_DETAIL:
         return None
-    return _MAP_SIDE if n_results <= _FEW else _MAP_SIDE_AMONG_MANY
+    return MAP_SIDE if n_results <= _FEW else _MAP_SIDE_AMONG_MANY
 
 
 def html_page(entries: Sequence[Entry]) -> str:

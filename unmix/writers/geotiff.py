@@ -20,9 +20,9 @@ import xarray as xr
 from ..ground_grid import on_the_ground
 from ..result import as_json
 from .commit import commit
-from .deflated import encoded_in_turn, stored_checksums
 from .facts import affine, crs_wkt, labels, lasting_provenance, quantity, source_path
 from .float_pieces import encoded_piece, rows_of_pieces
+from .stored_pieces import encoded_in_turn, stored_checksums
 
 _TILE = 256
 

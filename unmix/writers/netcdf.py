@@ -13,11 +13,11 @@ import xarray as xr
 
 from ..conventions.cf_convention import with_cf
 from .commit import commit
-from .deflated import encoded_in_turn
 from .facts import source_path
 from .held_file import HeldFile
 from .netcdf_chunks import encoded_chunk, strips_of_chunks
 from .netcdf_file import NetcdfFile, attributes, dimensions, values_of
+from .stored_pieces import encoded_in_turn
 
 CHUNK = 512
 
@@ -65,13 +65,14 @@ def _fill(held: HeldFile, result: xr.Dataset) -> _Written:
         for name, variable in small.items():
             file.add_variable(name, variable)
         for name, variable in maps.items():
-            stored = file.add_map(name, variable, _chunk_shape(variable))
+            stored = file.add_map(name, variable, chunk_shape(variable))
             checksums = _fill_map(stored, variable, held)
             written.maps[name] = (tuple(map(str, variable.dims)), dict(variable.attrs), checksums)
     return written
 
 
-def _chunk_shape(variable: xr.Variable) -> tuple[int, ...]:
+def chunk_shape(variable: xr.Variable) -> tuple[int, ...]:
+    """Return the shape of the chunks of a map: square parts of one plane."""
     return tuple(min(CHUNK, size) if k >= variable.ndim - 2 else 1 for k, size in enumerate(variable.shape))
 
 

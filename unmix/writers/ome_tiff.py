@@ -15,9 +15,9 @@ import xarray as xr
 
 from ..result import as_json
 from .commit import commit
-from .deflated import encoded_in_turn, stored_checksums
 from .facts import colours, labels, lasting_provenance, pixel_size_um, provenance, source_name, source_path
 from .float_pieces import encoded_piece, rows_of_pieces
+from .stored_pieces import encoded_in_turn, stored_checksums
 
 _TILE = 256
 _TILED_FROM = 512
@@ -71,17 +71,18 @@ def _fill(temporary: Path, maps: xr.DataArray, metadata: dict[str, Any]) -> list
 
     steps = _steps(max(maps.shape[1:]))
     checksums: list[list[int]] = [[] for _ in (1, *steps)]
+    tiled = max(maps.shape[1:]) > _TILED_FROM
+    size = (_TILE, _TILE) if tiled else (maps.shape[1], maps.shape[2])
     layout: dict[str, Any] = {"dtype": np.float32, "compression": "zlib", "predictor": 3, "photometric": "minisblack"}
+    layout |= {"tile": size} if tiled else {"rowsperstrip": size[0]}
     with tifffile.TiffWriter(temporary, ome=True, bigtiff=maps.size * 4 * 4 / 3 > _CLASSIC_BYTES) as file:
         for step, noted in zip((1, *steps), checksums, strict=True):
             shape = (maps.shape[0], -(-maps.shape[1] // step), -(-maps.shape[2] // step))
-            size = _piece_size(maps.shape)
-            cut = {"tile": size} if max(maps.shape[1:]) > _TILED_FROM else {"rowsperstrip": size[0]}
             kind: dict[str, Any] = {"subfiletype": 1, "metadata": None}
             if step == 1:
                 kind = {"subifds": len(steps), "metadata": metadata}
             pieces = encoded_in_turn(encoded_piece, rows_of_pieces(maps, size, step), noted)
-            file.write(pieces, shape=shape, **kind, **layout, **cut)
+            file.write(pieces, shape=shape, **kind, **layout)
     return checksums
 
 
@@ -91,11 +92,6 @@ def _steps(longest: int) -> list[int]:
     while longest > _LEVELS_FROM and longest / (2 ** len(steps)) > 1024:
         steps.append(2 ** (len(steps) + 1))
     return steps
-
-
-def _piece_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return rows and columns that are stored together: a tile where maps are tiled, else a whole map."""
-    return (_TILE, _TILE) if max(shape[1:]) > _TILED_FROM else (shape[1], shape[2])
 
 
 def ome_differences(temporary: Path, shape: tuple[int, ...], names: list[str], checksums: list[list[int]]) -> str:

@@ -15,11 +15,11 @@ import xarray as xr
 
 from ..result import as_json
 from .commit import commit
-from .deflated import stored_checksums
 from .facts import lasting_provenance, source_path
 from .ome_tiff import channel_names, ome_metadata
 from .slide_plan import take_ready
 from .slide_pyramid import PER_CONCENTRATION, TILE, TilePyramid, make_pyramid
+from .stored_pieces import stored_checksums
 
 LARGE_PIXELS = 20_000_000
 """Stained images with more pixels are whole slides: judged on tiles, and written as a pyramid of 8-bit maps."""

@@ -16,7 +16,7 @@ from ..conventions.cf_convention import with_cf, without_cf
 from ..errors import WriteError
 from .commit_folder import commit_folder
 from .facts import source_path
-from .netcdf import CHUNK, is_map
+from .netcdf import CHUNK, chunk_shape, is_map
 from .zarr_codec import chunk_codec
 
 
@@ -58,10 +58,9 @@ def _fill(folder: Path, result: xr.Dataset) -> dict[str, list[int]]:
 
 def _write_map(group: Any, name: str, values: xr.Variable) -> list[int]:
     """Write one map; return the checksum of every strip."""
-    chunks = tuple(min(CHUNK, size) if k >= values.ndim - 2 else 1 for k, size in enumerate(values.shape))
     fill = np.nan if values.dtype.kind == "f" else None
     array = group.create_array(
-        name, shape=values.shape, chunks=chunks, dtype=values.dtype, fill_value=fill,
+        name, shape=values.shape, chunks=chunk_shape(values), dtype=values.dtype, fill_value=fill,
         compressors=chunk_codec(), chunk_key_encoding={"name": "v2", "separator": "."},
     )  # fmt: skip
     array.attrs.update({"_ARRAY_DIMENSIONS": list(values.dims), **values.attrs})
